@@ -1,0 +1,44 @@
+//! How bytes reach a replica: the boundary for TLS, unix sockets and simulated networks.
+
+use std::{io, time::Duration};
+
+use futures_util::future::BoxFuture;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+};
+
+use crate::address::Address;
+
+/// How long a connection attempt may take, from the first packet until the server's HTTP/2
+/// preface has come. A replica in the same data centre answers in milliseconds; a lost SYN
+/// is repeated after 1 s and 3 s, and both should get their chance.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A byte stream to a replica.
+pub trait Io: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Io for T {}
+
+/// A byte stream of any kind.
+pub type BoxIo = Box<dyn Io>;
+
+/// Opens byte streams. HTTP/2 with prior knowledge is spoken on them.
+pub trait Connect: Send + Sync + 'static {
+    /// Opens a stream to the address. The caller bounds the time and drops the future when it is over.
+    fn connect(&self, address: Address) -> BoxFuture<'static, io::Result<BoxIo>>;
+}
+
+/// Plaintext TCP, with `TCP_NODELAY` since gRPC writes whole messages.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TcpConnector;
+
+impl Connect for TcpConnector {
+    fn connect(&self, address: Address) -> BoxFuture<'static, io::Result<BoxIo>> {
+        Box::pin(async move {
+            let stream = TcpStream::connect(address.as_str()).await?;
+            stream.set_nodelay(true)?;
+            Ok(Box::new(stream) as BoxIo)
+        })
+    }
+}

@@ -1,0 +1,228 @@
+//! One replica of one service: started on a listener, drained, stopped.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use tokio::{
+    net::TcpListener,
+    sync::Semaphore,
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    clock::Clock,
+    health::{Health, State},
+    identity::{self, Trust},
+    layers::Layers,
+    notices::Notices,
+    peers::Peers,
+    server::{self, ServerSettings},
+    service::{Check, Dependencies, Service, Severity, StartError},
+    settings::{Secret, Settings as _},
+    stores::{database::Database, shared::Shared},
+    tasks::Tasks,
+    telemetry::{Metrics, Role},
+};
+
+/// The service whose keys everybody needs.
+const AUTH: &str = "auth";
+
+/// What the replicas of a process share.
+#[derive(Clone, Debug)]
+pub struct Process {
+    /// The present moment.
+    pub clock: Clock,
+    /// The metrics of the process.
+    pub metrics: Metrics,
+    /// The shared tier.
+    pub shared: Shared,
+    /// The secret that the services of this mesh share.
+    pub mesh_secret: Secret,
+    /// How servers protect themselves and end.
+    pub server: ServerSettings,
+    /// What the person who started the process should read.
+    pub notices: Notices,
+}
+
+/// What one replica has for itself.
+#[derive(Debug)]
+pub struct Place {
+    /// Its name, such as `quota-0`.
+    pub name: String,
+    /// Where it listens.
+    pub listener: TcpListener,
+    /// Its database, which it may share with other replicas of the same service.
+    pub database: Database,
+    /// The other services.
+    pub peers: Peers,
+}
+
+/// A running replica.
+#[derive(Debug)]
+pub struct Replica {
+    name: String,
+    service: &'static str,
+    address: SocketAddr,
+    health: Health,
+    trust: Trust,
+    tasks: Tasks,
+    stop: CancellationToken,
+    server: JoinHandle<()>,
+    settings: ServerSettings,
+}
+
+/// Starts a replica of `S`. It answers health probes at once and serves when its dependencies are well.
+///
+/// # Errors
+/// When a setting makes no sense or the service cannot start.
+pub async fn start<S: Service>(
+    process: &Process,
+    place: Place,
+    settings: S::Settings,
+) -> Result<Replica, StartError> {
+    settings.check().map_err(|error| StartError::new(format!("the settings of {}", S::NAME), error))?;
+    let role = Role::of(S::NAME);
+    let address =
+        place.listener.local_addr().map_err(|error| StartError::new("the listener has no address", error))?;
+    let tasks = Tasks::default();
+    let trust = Trust::default();
+    let started = S::start(settings, dependencies(process, &place, &tasks, &trust)).await?;
+
+    let reporter = tonic_health::server::HealthReporter::new();
+    let health = Health::new(&place.name, role, reporter.clone(), process.metrics.clone()).await;
+    let layers = Layers {
+        role,
+        metrics: process.metrics.rpc(),
+        clock: process.clock.clone(),
+        trust: trust.clone(),
+        in_flight: Arc::new(Semaphore::new(process.server.calls_in_flight_max)),
+    };
+    let routes = server::assemble(started.routes, reporter, &layers)?;
+    let stop = CancellationToken::new();
+    let server = tokio::spawn(serve(place.name.clone(), place.listener, routes, stop.clone()));
+
+    if S::NAME != AUTH
+        && let Some(auth) = place.peers.find(AUTH)
+    {
+        tasks.spawn("watch_trust", |stop| identity::watch::run(auth, trust.clone(), stop));
+    }
+    let mut checks = checks::<S>(&place.database, &process.shared, &place.peers, &trust);
+    checks.extend(started.checks);
+    tasks.spawn("check_dependencies", |stop| health.clone().run(checks, stop));
+    Ok(Replica {
+        name: place.name,
+        service: S::NAME,
+        address,
+        health,
+        trust,
+        tasks,
+        stop,
+        server,
+        settings: process.server.clone(),
+    })
+}
+
+async fn serve(name: String, listener: TcpListener, routes: tonic::service::Routes, stop: CancellationToken) {
+    if let Err(error) = server::serve(listener, routes, stop.cancelled_owned()).await {
+        tracing::error!(replica = name, %error, "a server ended with an error");
+    }
+}
+
+fn dependencies(process: &Process, place: &Place, tasks: &Tasks, trust: &Trust) -> Dependencies {
+    Dependencies {
+        database: place.database.clone(),
+        shared: process.shared.clone(),
+        peers: place.peers.clone(),
+        clock: process.clock.clone(),
+        tasks: tasks.clone(),
+        trust: trust.clone(),
+        mesh_secret: process.mesh_secret.clone(),
+        notices: process.notices.clone(),
+    }
+}
+
+/// What the health of every service depends on.
+fn checks<S: Service>(database: &Database, shared: &Shared, peers: &Peers, trust: &Trust) -> Vec<Check> {
+    let (database, shared, trust) = (database.clone(), shared.clone(), trust.clone());
+    let mut checks = vec![
+        Check::new("database", Severity::Required, move || {
+            let database = database.clone();
+            async move { database.check().await.map_err(|error| error.to_string()) }
+        }),
+        Check::new("shared tier", Severity::Optional, move || {
+            let shared = shared.clone();
+            async move { shared.check().await.map_err(|error| error.to_string()) }
+        }),
+        Check::new("keys of auth", Severity::Required, move || {
+            let known = trust.is_known();
+            async move { if known { Ok(()) } else { Err("have not arrived yet".to_owned()) } }
+        }),
+    ];
+    for name in S::CALLS {
+        let channel = peers.find(name);
+        checks.push(Check::new(*name, Severity::RequiredAtStart, move || {
+            let ready = channel.as_ref().is_some_and(plexus_client::Channel::is_ready);
+            async move { if ready { Ok(()) } else { Err("no replica can be reached".to_owned()) } }
+        }));
+    }
+    checks
+}
+
+impl Replica {
+    /// Its name, such as `quota-0`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The service it is a replica of.
+    #[must_use]
+    pub fn service(&self) -> &'static str {
+        self.service
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its health.
+    #[must_use]
+    pub fn health(&self) -> &Health {
+        &self.health
+    }
+
+    /// What its tokens are verified against.
+    #[must_use]
+    pub fn trust(&self) -> &Trust {
+        &self.trust
+    }
+
+    /// Says that it is going, finishes what it has begun, and stops; within the drain deadline.
+    pub async fn drain(self) {
+        self.health.leave(State::Draining).await;
+        sleep(Duration::from_millis(self.settings.lame_duck_ms)).await;
+        // Loops and long-lived streams end; calls under way go on.
+        self.tasks.stop();
+        self.health.end_watches().await;
+        self.stop.cancel();
+        let abort = self.server.abort_handle();
+        let finished = async {
+            if let Err(error) = self.server.await {
+                tracing::error!(replica = self.name, %error, "a server did not end by itself");
+            }
+            self.tasks.stopped().await;
+        };
+        if timeout(Duration::from_secs(self.settings.drain_seconds), finished).await.is_err() {
+            tracing::warn!(
+                replica = self.name,
+                drain_seconds = self.settings.drain_seconds,
+                "calls were cut off because the drain deadline passed"
+            );
+            abort.abort();
+        }
+        self.health.leave(State::Stopped).await;
+    }
+}

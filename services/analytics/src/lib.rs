@@ -1,0 +1,1 @@
+//! Events, live counters, behaviour, recommendations and reports.

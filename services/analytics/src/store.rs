@@ -1,0 +1,30 @@
+//! The only SQL: one folder, one file per group of questions, the same text on SQLite and PostgreSQL.
+
+mod counts;
+mod messages;
+mod retention;
+mod rows;
+mod rollups;
+#[cfg(test)]
+mod tests;
+mod users;
+mod write;
+
+use plexus_runtime::stores::database::Database;
+
+pub use counts::DayCount;
+pub use retention::Cutoffs;
+
+/// The events and everything that is counted of them.
+#[derive(Clone, Debug)]
+pub struct Store {
+    database: Database,
+}
+
+impl Store {
+    /// The store in `database`, whose schema is up to date.
+    #[must_use]
+    pub fn new(database: Database) -> Self {
+        Self { database }
+    }
+}

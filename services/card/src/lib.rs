@@ -1,0 +1,1 @@
+//! Templates of cards, rendered as HTML and exported as React components.

@@ -1,0 +1,1 @@
+//! Limits, reservations, wallets and their ledger.

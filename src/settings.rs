@@ -1,0 +1,124 @@
+//! The settings of the whole process: what the roles share, and one section per role.
+
+use std::collections::BTreeMap;
+
+use plexus_runtime::{
+    server::ServerSettings,
+    settings::{Secret, SettingError, Settings as Check},
+    telemetry::TelemetrySettings,
+};
+use serde::{Deserialize, Serialize};
+
+/// A secret that services show each other has at least so many characters.
+const MESH_SECRET_CHARACTERS_MIN: usize = 32;
+
+/// Everything that can be set.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Where the embedded stores live.
+    pub data_dir: String,
+    /// `postgres://…` for all services; empty: a SQLite file per service in `data_dir`.
+    pub database_url: Secret,
+    /// `redis://…` for the shared tier; empty: the memory of this process.
+    pub shared_url: Secret,
+    /// What services show each other to be believed, at least 32 characters; `plexus up` makes its own when empty.
+    pub mesh_secret: Secret,
+    /// Where everything listens; loopback unless told otherwise.
+    pub listen_address: String,
+    /// The ports.
+    pub ports: Ports,
+    /// Addresses of services that run elsewhere: `quota = ["quota-1:50052", "quota-2:50052"]`.
+    pub peers: BTreeMap<String, Vec<String>>,
+    /// How servers protect themselves and end.
+    pub server: ServerSettings,
+    /// Traces, logs and metrics.
+    pub telemetry: TelemetrySettings,
+    /// The REST bridge.
+    pub bridge: plexus_bridge::Settings,
+    /// The auth service.
+    pub auth: plexus_auth::Settings,
+    /// The quota service.
+    pub quota: plexus_quota::Settings,
+    /// The ai service.
+    pub ai: plexus_ai::Settings,
+    /// The card service.
+    pub card: plexus_card::Settings,
+    /// The analytics service.
+    pub analytics: plexus_analytics::Settings,
+}
+
+/// Where each role listens; 0 for any free port.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Ports {
+    /// The bridge, for browsers.
+    pub bridge: u16,
+    /// The auth service.
+    pub auth: u16,
+    /// The quota service.
+    pub quota: u16,
+    /// The ai service.
+    pub ai: u16,
+    /// The card service.
+    pub card: u16,
+    /// The analytics service.
+    pub analytics: u16,
+    /// Probes and metrics.
+    pub admin: u16,
+}
+
+impl Default for Ports {
+    fn default() -> Self {
+        Self { bridge: 8080, auth: 50051, quota: 50052, ai: 50053, card: 50054, analytics: 50055, admin: 9100 }
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            data_dir: "plexus-data".to_owned(),
+            database_url: Secret::default(),
+            shared_url: Secret::default(),
+            mesh_secret: Secret::default(),
+            listen_address: "127.0.0.1".to_owned(),
+            ports: Ports::default(),
+            peers: BTreeMap::new(),
+            server: ServerSettings::default(),
+            telemetry: TelemetrySettings::default(),
+            bridge: plexus_bridge::Settings::default(),
+            auth: plexus_auth::Settings::default(),
+            quota: plexus_quota::Settings::default(),
+            ai: plexus_ai::Settings::default(),
+            card: plexus_card::Settings::default(),
+            analytics: plexus_analytics::Settings::default(),
+        }
+    }
+}
+
+impl Check for Settings {
+    fn check(&self) -> Result<(), SettingError> {
+        let secret = self.mesh_secret.reveal().chars().count();
+        if secret > 0 && secret < MESH_SECRET_CHARACTERS_MIN {
+            return Err(SettingError::new(
+                "mesh_secret",
+                format!("must be at least {MESH_SECRET_CHARACTERS_MIN} characters"),
+            ));
+        }
+        if self.listen_address.parse::<std::net::IpAddr>().is_err() {
+            return Err(SettingError::new("listen_address", "must be an IP address, such as 127.0.0.1 or 0.0.0.0"));
+        }
+        check("server", &self.server)?;
+        check("telemetry", &self.telemetry)?;
+        check("bridge", &self.bridge)?;
+        check("auth", &self.auth)?;
+        check("quota", &self.quota)?;
+        check("ai", &self.ai)?;
+        check("card", &self.card)?;
+        check("analytics", &self.analytics)
+    }
+}
+
+fn check(section: &str, settings: &impl Check) -> Result<(), SettingError> {
+    settings.check().map_err(|error| SettingError::new(format!("{section}.{}", error.key), error.message))
+}
