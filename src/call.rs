@@ -1,6 +1,6 @@
 //! `plexus call` and `plexus login`: any method of the contract from the command line, through its descriptors.
 
-use std::{collections::BTreeMap, io::Read as _, sync::Arc, time::SystemTime};
+use std::{collections::BTreeMap, io::Read as _, time::SystemTime};
 
 use anyhow::{Context as _, Result, bail};
 use plexus_client::{Channel, StaticToken};
@@ -24,7 +24,7 @@ const REFRESH_AHEAD_SECONDS: i64 = 30;
 
 /// Logs in with a password from standard input and remembers the tokens.
 #[expect(clippy::print_stdout, reason = "printing is what the command is for")]
-pub async fn login(settings: &Settings, login_name: &str) -> Result<()> {
+pub(crate) async fn login(settings: &Settings, login_name: &str) -> Result<()> {
     let mut password = String::new();
     std::io::stdin().take(PASSWORD_BYTES_MAX).read_to_string(&mut password)?;
     let request = LoginRequest {
@@ -40,7 +40,7 @@ pub async fn login(settings: &Settings, login_name: &str) -> Result<()> {
 
 /// Calls `method` with `json` and prints the answer as JSON, one line per message of a stream.
 #[expect(clippy::print_stdout, reason = "printing is what the command is for")]
-pub async fn call(settings: &Settings, method: &str, json: &str) -> Result<()> {
+pub(crate) async fn call(settings: &Settings, method: &str, json: &str) -> Result<()> {
     let pool = DescriptorPool::decode(plexus_proto::DESCRIPTORS)?;
     let method = find(&pool, method)?;
     if method.is_client_streaming() {
@@ -100,11 +100,13 @@ fn service_of(method: &MethodDescriptor) -> Result<&'static str> {
 
 fn channel(settings: &Settings, service: &str, token: Option<String>) -> Result<Channel> {
     let role: RoleName = service.parse().map_err(anyhow::Error::msg)?;
-    let local = || vec![format!("127.0.0.1:{}", role.port(settings))];
-    let addresses = settings.peers.get(service).cloned().unwrap_or_else(local);
+    let addresses = match settings.peer_addresses()?.remove(service) {
+        Some(addresses) => addresses,
+        None => vec![format!("127.0.0.1:{}", role.port(settings)).parse()?],
+    };
     let mut builder = Channel::builder(service).endpoints(addresses);
     if let Some(token) = token {
-        builder = builder.token(Arc::new(StaticToken::new(token)));
+        builder = builder.token(StaticToken::new(&token)?);
     }
     Ok(builder.build())
 }

@@ -14,7 +14,7 @@ const DEFAULT_FILE: &str = "plexus.toml";
 /// A gRPC service mesh in one binary.
 #[derive(Debug, Parser)]
 #[command(name = "plexus", version)]
-pub struct Arguments {
+pub(crate) struct Arguments {
     #[command(flatten)]
     layers: LayerFlags,
     #[command(subcommand)]
@@ -80,7 +80,7 @@ struct Serve {
 }
 
 /// Runs the command that the arguments name.
-pub fn run(arguments: Arguments) -> Result<()> {
+pub(crate) fn run(arguments: Arguments) -> Result<()> {
     let mut flags = arguments.layers;
     let command = arguments.command.unwrap_or(Command::Up(Up { replicas: 1, data_dir: None }));
     if let Command::Up(Up { data_dir: Some(folder), .. }) = &command {

@@ -12,20 +12,20 @@ use serde::{Deserialize, Serialize};
 
 /// What a login gave.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Credentials {
-    pub access_token: String,
-    pub refresh_token: String,
+pub(crate) struct Credentials {
+    pub(crate) access_token: String,
+    pub(crate) refresh_token: String,
     /// When the access token runs out, in epoch seconds.
-    pub expire_seconds: i64,
+    pub(crate) expire_seconds: i64,
 }
 
 /// Reads the tokens of the last login, if there was one.
-pub fn load() -> Option<Credentials> {
+pub(crate) fn load() -> Option<Credentials> {
     serde_json::from_str(&fs::read_to_string(path()?).ok()?).ok()
 }
 
 /// Keeps `credentials`, replacing the file in one step.
-pub fn save(credentials: &Credentials) -> Result<()> {
+pub(crate) fn save(credentials: &Credentials) -> Result<()> {
     let path = path().context("there is no home folder to keep the tokens in; set HOME")?;
     let folder = path.parent().context("the file has a folder")?;
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;

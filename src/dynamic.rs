@@ -8,13 +8,13 @@ use tonic::{
 };
 
 /// Encodes any message, decodes messages of one type.
-pub struct DynamicCodec {
+pub(crate) struct DynamicCodec {
     answer: MessageDescriptor,
 }
 
 impl DynamicCodec {
     /// A codec whose answers are of the type `answer`.
-    pub fn new(answer: MessageDescriptor) -> Self {
+    pub(crate) fn new(answer: MessageDescriptor) -> Self {
         Self { answer }
     }
 }
@@ -35,7 +35,7 @@ impl Codec for DynamicCodec {
 }
 
 /// The writing half.
-pub struct DynamicEncoder;
+pub(crate) struct DynamicEncoder;
 
 impl Encoder for DynamicEncoder {
     type Item = DynamicMessage;
@@ -47,7 +47,7 @@ impl Encoder for DynamicEncoder {
 }
 
 /// The reading half.
-pub struct DynamicDecoder(MessageDescriptor);
+pub(crate) struct DynamicDecoder(MessageDescriptor);
 
 impl Decoder for DynamicDecoder {
     type Item = DynamicMessage;

@@ -1,4 +1,4 @@
-//! The replicas of this process, as the admin port sees them.
+//! What runs in this process, as the admin port sees it: replicas of services, and the bridge.
 
 use std::sync::Mutex;
 
@@ -9,9 +9,11 @@ use plexus_runtime::{
     replica::Replica,
 };
 
+use crate::bridge::RunningBridge;
+
 /// All replicas that this process has started.
 #[derive(Default)]
-pub struct Replicas {
+pub(crate) struct Replicas {
     seats: Mutex<Vec<Seat>>,
 }
 
@@ -21,38 +23,64 @@ struct Seat {
     address: String,
     health: Health,
     /// `None` once somebody drains it.
-    replica: Option<Replica>,
+    member: Option<Member>,
+}
+
+enum Member {
+    Replica(Replica),
+    Bridge(RunningBridge),
+}
+
+impl Member {
+    async fn drain(self) {
+        match self {
+            Self::Replica(replica) => replica.drain().await,
+            Self::Bridge(bridge) => bridge.drain().await,
+        }
+    }
 }
 
 impl Replicas {
     /// Adds a replica that has started.
-    pub fn add(&self, replica: Replica) {
+    pub(crate) fn add(&self, replica: Replica) {
         let seat = Seat {
             name: replica.name().to_owned(),
             service: replica.service(),
             address: replica.address().to_string(),
             health: replica.health().clone(),
-            replica: Some(replica),
+            member: Some(Member::Replica(replica)),
+        };
+        self.locked(|seats| seats.push(seat));
+    }
+
+    /// Adds the bridge.
+    pub(crate) fn add_bridge(&self, bridge: RunningBridge) {
+        let seat = Seat {
+            name: "bridge".to_owned(),
+            service: "bridge",
+            address: bridge.address().to_owned(),
+            health: bridge.health().clone(),
+            member: Some(Member::Bridge(bridge)),
         };
         self.locked(|seats| seats.push(seat));
     }
 
     /// Waits until every replica serves.
-    pub async fn ready(&self) {
+    pub(crate) async fn ready(&self) {
         for health in self.locked(|seats| seats.iter().map(|seat| seat.health.clone()).collect::<Vec<_>>()) {
             health.ready().await;
         }
     }
 
-    /// Drains all replicas, those started last first, so that callers go before whom they call.
-    pub async fn drain_all(&self) {
-        while let Some(replica) = self.take_last() {
-            replica.drain().await;
+    /// Drains everything, what started last first, so that callers go before whom they call.
+    pub(crate) async fn drain_all(&self) {
+        while let Some(member) = self.take_last() {
+            member.drain().await;
         }
     }
 
-    fn take_last(&self) -> Option<Replica> {
-        self.locked(|seats| seats.iter_mut().rev().find_map(|seat| seat.replica.take()))
+    fn take_last(&self) -> Option<Member> {
+        self.locked(|seats| seats.iter_mut().rev().find_map(|seat| seat.member.take()))
     }
 
     fn locked<T>(&self, act: impl FnOnce(&mut Vec<Seat>) -> T) -> T {
@@ -77,12 +105,12 @@ impl Fleet for Replicas {
     fn drain(&self, name: String) -> BoxFuture<'_, bool> {
         let found = self.locked(|seats| {
             let seat = seats.iter_mut().find(|seat| seat.name == name);
-            seat.and_then(|seat| seat.replica.take())
+            seat.and_then(|seat| seat.member.take())
         });
         Box::pin(async move {
             match found {
-                Some(replica) => {
-                    replica.drain().await;
+                Some(member) => {
+                    member.drain().await;
                     true
                 }
                 None => false,

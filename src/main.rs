@@ -1,5 +1,6 @@
 //! The binary: reads settings, composes the roles, prints what a person needs. It decides nothing.
 
+mod bridge;
 mod call;
 mod cli;
 mod credentials;

@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 use futures_util::future::try_join_all;
-use plexus_client::Channel;
+use plexus_client::{Address, Channel, plexus::ServiceLogin};
 use plexus_runtime::{
     admin::{self, Fleet as _},
     clock::Clock,
@@ -24,20 +24,17 @@ use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
     sync::oneshot,
-    task::JoinHandle,
     time::timeout,
 };
 use uuid::Uuid;
 
-use crate::{fleet::Replicas, roles::RoleName, settings::Settings, table};
+use crate::{bridge::RunningBridge, fleet::Replicas, roles::RoleName, settings::Settings, table};
 
 /// After this a start that is not ready says why, and goes on waiting.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long the bridge may take to finish the answers it has begun.
-const BRIDGE_DRAIN: Duration = Duration::from_secs(10);
 
 /// Runs the whole mesh, `replicas` of each service.
-pub async fn up(mut settings: Settings, replicas: u16) -> Result<()> {
+pub(crate) async fn up(mut settings: Settings, replicas: u16) -> Result<()> {
     if settings.mesh_secret.is_empty() {
         // Everything that must know it lives in this process.
         settings.mesh_secret = Secret::new(format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple()));
@@ -48,7 +45,7 @@ pub async fn up(mut settings: Settings, replicas: u16) -> Result<()> {
 }
 
 /// Runs `roles`, as one container of a larger mesh.
-pub async fn serve(settings: Settings, roles: &[RoleName]) -> Result<()> {
+pub(crate) async fn serve(settings: Settings, roles: &[RoleName]) -> Result<()> {
     if settings.mesh_secret.is_empty() && roles.iter().any(|role| *role != RoleName::Bridge) {
         bail!("mesh_secret is not set: give every service of the mesh the same PLEXUS_MESH_SECRET of 32 characters or more");
     }
@@ -69,16 +66,15 @@ async fn run_traced(settings: &Settings, roles: &[RoleName], replicas: u16, tele
     let mut signals = Signals::new()?;
     let listeners = bind_all(settings, roles, replicas).await?;
     let admin_listener = bind(settings, "admin", settings.ports.admin).await?;
-    let addresses = addresses(settings, &listeners);
+    let addresses = addresses(settings, &listeners)?;
     let process = process(settings, telemetry)?;
     let databases = open_databases(settings, roles).await?;
 
     let fleet = Arc::new(Replicas::default());
-    let mut bridge = None;
     for (role, listeners) in listeners {
         if role == RoleName::Bridge {
             for listener in listeners {
-                bridge = Some(Running::bridge(settings, &addresses, listener)?);
+                fleet.add_bridge(RunningBridge::start(settings, &addresses, telemetry.metrics(), listener).await?);
             }
             continue;
         }
@@ -99,16 +95,13 @@ async fn run_traced(settings: &Settings, roles: &[RoleName], replicas: u16, tele
     let admin = tokio::spawn(serving);
 
     let ready = tokio::select! {
-        () = announce(&fleet, &process.notices, bridge.as_ref(), &admin_address.to_string()) => true,
+        () = announce(&fleet, &process.notices, &admin_address.to_string()) => true,
         () = signals.any() => false,
     };
     if ready {
         signals.any().await;
     }
     tracing::info!("stopping: new work is refused, work under way is finished");
-    if let Some(bridge) = bridge {
-        bridge.drain().await;
-    }
     fleet.drain_all().await;
     drop(stop_admin);
     let _ended = admin.await;
@@ -135,17 +128,18 @@ fn process(settings: &Settings, telemetry: &Telemetry) -> Result<Process> {
 
 /// Prints what listens where once everything is ready, and why not when that takes long.
 #[expect(clippy::print_stdout, reason = "the table is what a person who starts the mesh looks for")]
-async fn announce(fleet: &Replicas, notices: &Notices, bridge: Option<&Running>, admin: &str) {
+async fn announce(fleet: &Replicas, notices: &Notices, admin: &str) {
     while timeout(PATIENCE, fleet.ready()).await.is_err() {
         println!("not ready yet:");
         table::lines(&fleet.replicas()).iter().for_each(|line| println!("  {line}"));
     }
     println!("plexus {} is ready", env!("CARGO_PKG_VERSION"));
-    table::lines(&fleet.replicas()).iter().for_each(|line| println!("  {line}"));
-    if let Some(bridge) = bridge {
-        println!("  bridge  http://{0}  (documentation: http://{0}/docs)", bridge.address);
+    let replicas = fleet.replicas();
+    table::lines(&replicas).iter().for_each(|line| println!("  {line}"));
+    if let Some(bridge) = replicas.iter().find(|replica| replica.service == "bridge") {
+        println!("REST and documentation: http://{}/docs", bridge.address);
     }
-    println!("  admin   http://{admin}  (/livez /readyz /metrics /status)");
+    println!("probes and metrics: http://{admin}/readyz /livez /status /metrics");
     for notice in notices.take() {
         println!("{notice}");
     }
@@ -177,18 +171,19 @@ async fn bind(settings: &Settings, name: &str, port: u16) -> Result<TcpListener>
 }
 
 /// Where each service can be reached: as configured, or in this process.
-fn addresses(settings: &Settings, listeners: &Listeners) -> BTreeMap<String, Vec<String>> {
-    let mut addresses = settings.peers.clone();
+fn addresses(settings: &Settings, listeners: &Listeners) -> Result<BTreeMap<String, Vec<Address>>> {
+    let mut addresses = settings.peer_addresses()?;
     for (role, listeners) in listeners {
         let local = listeners.iter().filter_map(|listener| listener.local_addr().ok());
-        let local = local.map(|address| reachable(&address.to_string())).collect();
+        let local = local.map(|address| reachable(&address.to_string()).parse());
+        let local: Vec<Address> = local.collect::<Result<_, _>>()?;
         addresses.entry(role.name().to_owned()).or_insert(local);
     }
-    addresses
+    Ok(addresses)
 }
 
 /// An address that listens on all interfaces is reached from inside by loopback.
-fn reachable(address: &str) -> String {
+pub(crate) fn reachable(address: &str) -> String {
     address.replace("0.0.0.0:", "127.0.0.1:").replace("[::]:", "[::1]:")
 }
 
@@ -213,43 +208,6 @@ async fn open_databases(settings: &Settings, roles: &[RoleName]) -> Result<BTree
     Ok(try_join_all(opened).await?.into_iter().collect())
 }
 
-/// The bridge while it runs.
-struct Running {
-    address: String,
-    stop: oneshot::Sender<()>,
-    server: JoinHandle<Result<(), std::io::Error>>,
-}
-
-impl Running {
-    fn bridge(
-        settings: &Settings,
-        addresses: &BTreeMap<String, Vec<String>>,
-        listener: TcpListener,
-    ) -> Result<Self> {
-        let address = reachable(&listener.local_addr()?.to_string());
-        let services = RoleName::SERVICES.into_iter().filter_map(|role| {
-            let addresses = addresses.get(role.name())?;
-            Some((role.name().to_owned(), Channel::builder(role.name()).endpoints(addresses.clone()).build()))
-        });
-        let bridge = plexus_bridge::Bridge::new(settings.bridge.clone(), services.collect(), plexus_proto::DESCRIPTORS)?;
-        let (stop, stopped) = oneshot::channel::<()>();
-        let server = tokio::spawn(bridge.serve(listener, async {
-            // The sender is dropped when the process ends, which is a sign to stop as good as any.
-            let _stopped = stopped.await;
-        }));
-        Ok(Self { address, stop, server })
-    }
-
-    async fn drain(self) {
-        drop(self.stop);
-        let abort = self.server.abort_handle();
-        if timeout(BRIDGE_DRAIN, self.server).await.is_err() {
-            tracing::warn!("the bridge was cut off because its drain deadline passed");
-            abort.abort();
-        }
-    }
-}
-
 /// The signals that ask a process to stop.
 struct Signals {
     interrupt: tokio::signal::unix::Signal,
@@ -271,13 +229,13 @@ impl Signals {
 
 impl RoleName {
     /// Channels to the services that this one calls, each call signed with this service's own token.
-    fn peers(self, addresses: &BTreeMap<String, Vec<String>>, secret: &Secret) -> Peers {
+    fn peers(self, addresses: &BTreeMap<String, Vec<Address>>, secret: &Secret) -> Peers {
         let Some(auth) = addresses.get(Self::Auth.name()) else { return Peers::default() };
         let auth = Channel::builder(Self::Auth.name()).endpoints(auth.clone()).build();
-        let login = Arc::new(plexus_client::plexus::ServiceLogin::new(auth, self.name(), secret.reveal()));
+        let login = ServiceLogin::new(self.name(), secret.reveal(), auth);
         let channels = self.calls().iter().chain([&Self::Auth.name()]).filter_map(|name| {
             let addresses = addresses.get(*name)?.clone();
-            Some(((*name).to_owned(), Channel::builder(*name).endpoints(addresses).token(login.clone()).build()))
+            Some(((*name).to_owned(), Channel::builder(name).endpoints(addresses).token(login.clone()).build()))
         });
         Peers::new(channels.collect())
     }

@@ -17,7 +17,7 @@ use crate::settings::Settings;
 
 /// A role, in the order in which roles are started: whoever is called comes before its callers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum RoleName {
+pub(crate) enum RoleName {
     Auth,
     Quota,
     Analytics,
@@ -28,10 +28,10 @@ pub enum RoleName {
 
 impl RoleName {
     /// All services, without the bridge.
-    pub const SERVICES: [Self; 5] = [Self::Auth, Self::Quota, Self::Analytics, Self::Card, Self::Ai];
+    pub(crate) const SERVICES: [Self; 5] = [Self::Auth, Self::Quota, Self::Analytics, Self::Card, Self::Ai];
 
     /// The name in settings, on the command line and in traces.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Auth => Auth::NAME,
             Self::Quota => Quota::NAME,
@@ -43,7 +43,7 @@ impl RoleName {
     }
 
     /// The services it calls.
-    pub fn calls(self) -> &'static [&'static str] {
+    pub(crate) fn calls(self) -> &'static [&'static str] {
         match self {
             Self::Auth => Auth::CALLS,
             Self::Quota => Quota::CALLS,
@@ -55,7 +55,7 @@ impl RoleName {
     }
 
     /// The port it listens on.
-    pub fn port(self, settings: &Settings) -> u16 {
+    pub(crate) fn port(self, settings: &Settings) -> u16 {
         match self {
             Self::Auth => settings.ports.auth,
             Self::Quota => settings.ports.quota,
@@ -67,7 +67,7 @@ impl RoleName {
     }
 
     /// The tables of the service; the bridge has none.
-    pub fn migrations(self) -> Option<Migrations> {
+    pub(crate) fn migrations(self) -> Option<Migrations> {
         match self {
             Self::Auth => Some(Auth::migrations()),
             Self::Quota => Some(Quota::migrations()),
@@ -79,7 +79,7 @@ impl RoleName {
     }
 
     /// Starts a replica of the service.
-    pub async fn start(self, process: &Process, place: Place, settings: &Settings) -> Result<Replica, StartError> {
+    pub(crate) async fn start(self, process: &Process, place: Place, settings: &Settings) -> Result<Replica, StartError> {
         match self {
             Self::Auth => replica::start::<Auth>(process, place, settings.auth.clone()).await,
             Self::Quota => replica::start::<Quota>(process, place, settings.quota.clone()).await,

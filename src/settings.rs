@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use plexus_client::{Address, AddressError};
 use plexus_runtime::{
     server::ServerSettings,
     settings::{Secret, SettingError, Settings as Check},
@@ -15,57 +16,57 @@ const MESH_SECRET_CHARACTERS_MIN: usize = 32;
 /// Everything that can be set.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// Where the embedded stores live.
-    pub data_dir: String,
+    pub(crate) data_dir: String,
     /// `postgres://…` for all services; empty: a SQLite file per service in `data_dir`.
-    pub database_url: Secret,
+    pub(crate) database_url: Secret,
     /// `redis://…` for the shared tier; empty: the memory of this process.
-    pub shared_url: Secret,
+    pub(crate) shared_url: Secret,
     /// What services show each other to be believed, at least 32 characters; `plexus up` makes its own when empty.
-    pub mesh_secret: Secret,
+    pub(crate) mesh_secret: Secret,
     /// Where everything listens; loopback unless told otherwise.
-    pub listen_address: String,
+    pub(crate) listen_address: String,
     /// The ports.
-    pub ports: Ports,
+    pub(crate) ports: Ports,
     /// Addresses of services that run elsewhere: `quota = ["quota-1:50052", "quota-2:50052"]`.
-    pub peers: BTreeMap<String, Vec<String>>,
+    pub(crate) peers: BTreeMap<String, Vec<String>>,
     /// How servers protect themselves and end.
-    pub server: ServerSettings,
+    pub(crate) server: ServerSettings,
     /// Traces, logs and metrics.
-    pub telemetry: TelemetrySettings,
+    pub(crate) telemetry: TelemetrySettings,
     /// The REST bridge.
-    pub bridge: plexus_bridge::Settings,
+    pub(crate) bridge: plexus_bridge::Settings,
     /// The auth service.
-    pub auth: plexus_auth::Settings,
+    pub(crate) auth: plexus_auth::Settings,
     /// The quota service.
-    pub quota: plexus_quota::Settings,
+    pub(crate) quota: plexus_quota::Settings,
     /// The ai service.
-    pub ai: plexus_ai::Settings,
+    pub(crate) ai: plexus_ai::Settings,
     /// The card service.
-    pub card: plexus_card::Settings,
+    pub(crate) card: plexus_card::Settings,
     /// The analytics service.
-    pub analytics: plexus_analytics::Settings,
+    pub(crate) analytics: plexus_analytics::Settings,
 }
 
 /// Where each role listens; 0 for any free port.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Ports {
+pub(crate) struct Ports {
     /// The bridge, for browsers.
-    pub bridge: u16,
+    pub(crate) bridge: u16,
     /// The auth service.
-    pub auth: u16,
+    pub(crate) auth: u16,
     /// The quota service.
-    pub quota: u16,
+    pub(crate) quota: u16,
     /// The ai service.
-    pub ai: u16,
+    pub(crate) ai: u16,
     /// The card service.
-    pub card: u16,
+    pub(crate) card: u16,
     /// The analytics service.
-    pub analytics: u16,
+    pub(crate) analytics: u16,
     /// Probes and metrics.
-    pub admin: u16,
+    pub(crate) admin: u16,
 }
 
 impl Default for Ports {
@@ -108,6 +109,7 @@ impl Check for Settings {
         if self.listen_address.parse::<std::net::IpAddr>().is_err() {
             return Err(SettingError::new("listen_address", "must be an IP address, such as 127.0.0.1 or 0.0.0.0"));
         }
+        self.peer_addresses()?;
         check("server", &self.server)?;
         check("telemetry", &self.telemetry)?;
         check("bridge", &self.bridge)?;
@@ -116,6 +118,18 @@ impl Check for Settings {
         check("ai", &self.ai)?;
         check("card", &self.card)?;
         check("analytics", &self.analytics)
+    }
+}
+
+impl Settings {
+    /// The addresses of the services that run elsewhere.
+    pub(crate) fn peer_addresses(&self) -> Result<BTreeMap<String, Vec<Address>>, SettingError> {
+        let parse = |(service, addresses): (&String, &Vec<String>)| {
+            let parsed: Result<Vec<Address>, _> = addresses.iter().map(|address| address.parse()).collect();
+            let refused = |error: AddressError| SettingError::new(format!("peers.{service}"), format!("{error}"));
+            Ok((service.clone(), parsed.map_err(refused)?))
+        };
+        self.peers.iter().map(parse).collect()
     }
 }
 

@@ -8,7 +8,7 @@ use crate::{settings::Settings, table};
 
 /// Prints the table of replicas; fails when one does not serve.
 #[expect(clippy::print_stdout, reason = "printing is what the command is for")]
-pub async fn print(settings: &Settings) -> Result<()> {
+pub(crate) async fn print(settings: &Settings) -> Result<()> {
     let (_, answer) = ask(settings, Method::GET, "/status").await?;
     let replicas: Vec<ReplicaStatus> =
         serde_json::from_str(&answer).context("the admin port answered something else than a status")?;
@@ -23,7 +23,7 @@ pub async fn print(settings: &Settings) -> Result<()> {
 
 /// Drains and stops one replica.
 #[expect(clippy::print_stdout, reason = "printing is what the command is for")]
-pub async fn drain(settings: &Settings, replica: &str) -> Result<()> {
+pub(crate) async fn drain(settings: &Settings, replica: &str) -> Result<()> {
     let (status, answer) = ask(settings, Method::POST, &format!("/replicas/{replica}/drain")).await?;
     if !status.is_success() {
         bail!("{}", answer.trim());

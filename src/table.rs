@@ -3,7 +3,7 @@
 use plexus_runtime::{admin::ReplicaStatus, health::State};
 
 /// Lines such as `quota-0   127.0.0.1:50052   ready`, with the reasons where one is not.
-pub fn lines(replicas: &[ReplicaStatus]) -> Vec<String> {
+pub(crate) fn lines(replicas: &[ReplicaStatus]) -> Vec<String> {
     let name_width = replicas.iter().map(|replica| replica.name.len()).max().unwrap_or(0);
     let address_width = replicas.iter().map(|replica| replica.address.len()).max().unwrap_or(0);
     replicas

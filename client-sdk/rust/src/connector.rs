@@ -3,6 +3,7 @@
 use std::{io, time::Duration};
 
 use futures_util::future::BoxFuture;
+use http::uri::Scheme;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
@@ -27,6 +28,11 @@ pub type BoxIo = Box<dyn Io>;
 pub trait Connect: Send + Sync + 'static {
     /// Opens a stream to the address. The caller bounds the time and drops the future when it is over.
     fn connect(&self, address: Address) -> BoxFuture<'static, io::Result<BoxIo>>;
+
+    /// What requests name as `:scheme`; a connector that speaks TLS says `https`.
+    fn scheme(&self) -> Scheme {
+        Scheme::HTTP
+    }
 }
 
 /// Plaintext TCP, with `TCP_NODELAY` since gRPC writes whole messages.

@@ -1,40 +1,58 @@
-//! TEMPORARY signatures, so that others can type-check; the author of the SDK replaces this whole file.
-#![allow(missing_docs, unused, clippy::all)]
-use std::{sync::Arc, time::Duration, task::{Context, Poll}, future::Future, pin::Pin};
-use tonic::body::Body;
-#[derive(Clone)]
-pub struct Channel;
-pub struct ChannelBuilder;
-pub trait TokenSource: Send + Sync + 'static {}
-pub struct StaticToken;
-impl StaticToken { pub fn new(_: impl Into<String>) -> Self { Self } }
-impl TokenSource for StaticToken {}
-impl Channel {
-    pub fn builder(_: &str) -> ChannelBuilder { ChannelBuilder }
-    pub fn is_ready(&self) -> bool { false }
-}
-impl ChannelBuilder {
-    pub fn endpoints<I: IntoIterator>(self, _: I) -> Self where I::Item: Into<String> { self }
-    pub fn token(self, _: Arc<dyn TokenSource>) -> Self { self }
-    pub fn default_deadline(self, _: Duration) -> Self { self }
-    pub fn build(self) -> Channel { Channel }
-}
-impl tower::Service<http::Request<Body>> for Channel {
-    type Response = http::Response<Body>;
-    type Error = tonic::Status;
-    type Future = Pin<Box<dyn Future<Output = Result<http::Response<Body>, tonic::Status>> + Send>>;
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), tonic::Status>> { Poll::Ready(Ok(())) }
-    fn call(&mut self, _: http::Request<Body>) -> Self::Future { Box::pin(async { Err(tonic::Status::unavailable("signatures only")) }) }
-}
-pub mod deadline {
-    use std::{future::Future, time::Duration};
-    pub async fn scope<F: Future>(_: Option<tokio::time::Instant>, f: F) -> F::Output { f.await }
-    pub fn current() -> Option<tokio::time::Instant> { None }
-    pub fn parse(_: &str) -> Option<Duration> { None }
-}
+//! A gRPC channel that balances and fails over, for any tonic-generated client.
+//!
+//! A [`Channel`] holds one HTTP/2 connection to each replica of a target and sends each call to the
+//! better of two random ones:
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), plexus_client::AddressError> {
+//! use plexus_client::{Address, Channel};
+//!
+//! let replicas: Vec<Address> = vec!["10.0.0.7:50052".parse()?, "10.0.0.8:50052".parse()?];
+//! let channel = Channel::builder("quota").endpoints(replicas).build();
+//! // let mut quota = QuotaServiceClient::new(channel);
+//! # Ok(()) }
+//! ```
+//!
+//! Where to look, in the order in which a call meets it:
+//! - [`channel`] and [`builder`]: the service that generated clients take, and what can be chosen;
+//! - [`deadline`]: what bounds a call, and how calls inside a call inherit it;
+//! - [`token`]: who calls;
+//! - [`resolver`]: which replicas there are; `pool` and `connection` keep them connected through a
+//!   [`connector`], slowed down by [`backoff`];
+//! - [`picker`] and [`load`]: which replica gets the call;
+//! - `call`: waiting, sending, and sending again what no server has processed;
+//! - `trace` and `propagation`: the span of a call, and its trace in the request.
+//!
+//! Deliberately absent: repeating what a server may have processed, hedging, and ejecting replicas
+//! that answer with errors.
+
+pub mod address;
+pub mod backoff;
+pub mod builder;
+mod call;
+pub mod channel;
+mod connection;
+pub mod connector;
+pub mod deadline;
+pub mod endpoint;
+mod failure;
+pub mod limits;
+pub mod load;
+pub mod picker;
 #[cfg(feature = "plexus")]
-pub mod plexus {
-    pub struct ServiceLogin;
-    impl ServiceLogin { pub fn new(_: super::Channel, _: &str, _: &str) -> Self { Self } }
-    impl super::TokenSource for ServiceLogin {}
-}
+pub mod plexus;
+mod pool;
+mod preface;
+mod propagation;
+mod request_body;
+pub mod resolver;
+mod response_body;
+pub mod token;
+mod trace;
+
+pub use address::{Address, AddressError};
+pub use builder::ChannelBuilder;
+pub use channel::Channel;
+pub use endpoint::{ConnectionState, EndpointStatus};
+pub use resolver::{ManualResolver, Resolve, StaticResolver};
+pub use token::{StaticToken, TokenSource};

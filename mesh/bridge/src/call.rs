@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use bytes::{Buf as _, BufMut as _, Bytes};
 use http::{HeaderMap, HeaderName, HeaderValue};
-use plexus_client::Channel;
 use tonic::{
     Request, Status, Streaming,
     client::Grpc,
@@ -12,7 +11,7 @@ use tonic::{
     metadata::MetadataMap,
 };
 
-use crate::route::Operation;
+use crate::{backends::Channel, route::Operation};
 
 /// A call to be made: whom, what, and for how long.
 pub(crate) struct Call<'c> {
@@ -28,7 +27,7 @@ impl Call<'_> {
     /// Makes a call with one answer.
     pub(crate) async fn unary(self, message: Bytes) -> Result<Bytes, Status> {
         let mut grpc = self.grpc();
-        grpc.ready().await.map_err(unready)?;
+        grpc.ready().await?;
         let (path, request) = self.request(message);
         Ok(grpc.unary(request, path, WireCodec).await?.into_inner())
     }
@@ -36,7 +35,7 @@ impl Call<'_> {
     /// Makes a call whose answer is a stream; dropping the stream cancels the call.
     pub(crate) async fn stream(self, message: Bytes) -> Result<Streaming<Bytes>, Status> {
         let mut grpc = self.grpc();
-        grpc.ready().await.map_err(unready)?;
+        grpc.ready().await?;
         let (path, request) = self.request(message);
         Ok(grpc.server_streaming(request, path, WireCodec).await?.into_inner())
     }
@@ -63,10 +62,6 @@ pub(crate) fn metadata(headers: &HeaderMap, forwarded: &[HeaderName], request_id
     }
     metadata.insert("x-request-id", request_id);
     metadata
-}
-
-fn unready(error: impl std::fmt::Display) -> Status {
-    Status::unavailable(error.to_string())
 }
 
 /// Messages stay the bytes that they are.

@@ -3,14 +3,12 @@
 use std::time::Duration;
 
 use http::HeaderMap;
+use plexus_client::deadline::GRPC_TIMEOUT;
 
 use crate::refusal::Refusal;
 
 /// Seconds, such as `2.5` or `2.5s`.
 const REQUEST_TIMEOUT: &str = "x-request-timeout";
-
-/// The header of gRPC: up to eight digits and a unit (PROTOCOL-HTTP2.md).
-const GRPC_TIMEOUT: &str = "grpc-timeout";
 
 /// The time that a request asks for, at most `longest`; `otherwise` when it does not say.
 pub(crate) fn of(headers: &HeaderMap, otherwise: Duration, longest: Duration) -> Result<Duration, Refusal> {
@@ -20,12 +18,10 @@ pub(crate) fn of(headers: &HeaderMap, otherwise: Duration, longest: Duration) ->
             .ok()
             .and_then(seconds)
             .ok_or(Refusal::Header(REQUEST_TIMEOUT, "must be seconds above 0, such as 2.5"))?
-    } else if let Some(value) = headers.get(GRPC_TIMEOUT) {
-        value
-            .to_str()
-            .ok()
-            .and_then(grpc)
-            .ok_or(Refusal::Header(GRPC_TIMEOUT, "must be up to eight digits and one of H, M, S, m, u, n"))?
+    } else if let Some(value) = headers.get(&GRPC_TIMEOUT) {
+        plexus_client::deadline::parse(value)
+            .filter(|timeout| !timeout.is_zero())
+            .ok_or(Refusal::Header("grpc-timeout", "must be up to eight digits and one of H, M, S, m, u, n"))?
     } else {
         otherwise
     };
@@ -38,23 +34,6 @@ fn seconds(text: &str) -> Option<Duration> {
         return None;
     }
     Duration::try_from_secs_f64(number.parse().ok()?).ok().filter(|duration| !duration.is_zero())
-}
-
-fn grpc(text: &str) -> Option<Duration> {
-    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-    if digits.is_empty() || digits.len() > 8 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    let number: u64 = digits.parse().ok()?;
-    Some(match unit {
-        "H" => Duration::from_secs(number * 3600),
-        "M" => Duration::from_secs(number * 60),
-        "S" => Duration::from_secs(number),
-        "m" => Duration::from_millis(number),
-        "u" => Duration::from_micros(number),
-        "n" => Duration::from_nanos(number),
-        _ => return None,
-    })
 }
 
 #[cfg(test)]
@@ -72,8 +51,8 @@ mod tests {
         assert_eq!(asked(REQUEST_TIMEOUT, "2.5"), Some(Duration::from_millis(2500)));
         assert_eq!(asked(REQUEST_TIMEOUT, "3s"), Some(Duration::from_secs(3)));
         assert_eq!(asked(REQUEST_TIMEOUT, "99999"), Some(Duration::from_secs(600)), "the longest");
-        assert_eq!(asked(GRPC_TIMEOUT, "250m"), Some(Duration::from_millis(250)));
-        assert_eq!(asked(GRPC_TIMEOUT, "99999999H"), Some(Duration::from_secs(600)));
+        assert_eq!(asked("grpc-timeout", "250m"), Some(Duration::from_millis(250)));
+        assert_eq!(asked("grpc-timeout", "99999999H"), Some(Duration::from_secs(600)));
         assert_eq!(asked("x-other", "1"), Some(Duration::from_secs(60)), "the setting");
     }
 

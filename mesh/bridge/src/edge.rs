@@ -41,7 +41,8 @@ pub(crate) async fn layer(State(gateway): State<Arc<Gateway>>, mut request: Requ
     let request_id = request_id(request.headers(), &trace);
     let head = request.method() == Method::HEAD;
     let plain_options = request.method() == Method::OPTIONS
-        && !request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+        && !request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+        && !matches!(found, Found::Operation(..));
     let mut response = if plain_options {
         options(&gateway, request.uri().path(), &found)
     } else {
@@ -150,8 +151,7 @@ fn options(gateway: &Gateway, path: &str, found: &Found) -> Response {
     let allowed = match found {
         _ if pages::ALL.contains(&path) => "GET, HEAD, OPTIONS".to_owned(),
         Found::WrongMethod(allowed) => allowed.clone(),
-        Found::Operation(..) => "*".to_owned(),
-        Found::Missing => return errors::response(Refusal::Missing, &gateway.descriptors),
+        Found::Missing | Found::Operation(..) => return errors::response(Refusal::Missing, &gateway.descriptors),
         Found::Malformed => return errors::response(Refusal::MalformedPath, &gateway.descriptors),
     };
     let mut response = Response::new(Body::empty());

@@ -4,14 +4,15 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{body::Body, response::Response};
 use http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts};
-use plexus_client::Channel;
 use plexus_runtime::status::Problem;
 use prost_reflect::DescriptorPool;
 use tokio::{sync::Semaphore, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Backends, Settings, body,
+    Backends, Settings,
+    backends::Channel,
+    body,
     call::{self, Call},
     deadline,
     refusal::Refusal,
@@ -93,7 +94,7 @@ impl Gateway {
         body: Body,
         deadline: Instant,
     ) -> Result<Response, Refusal> {
-        let permit = Arc::clone(&self.streams).try_acquire_owned().map_err(|_| Refusal::Overloaded)?;
+        let place = Arc::clone(&self.streams).try_acquire_owned().map_err(|_| Refusal::Overloaded)?;
         let message = self.message(routed, parts, body).await?;
         let call = self.call(routed, &parts.headers, deadline)?;
         let messages = call.stream(message).await.map_err(Refusal::Upstream)?;
@@ -104,9 +105,8 @@ impl Gateway {
             keep_alive: Duration::from_millis(self.settings.keep_alive_ms),
             deadline,
             cut: self.cut.clone(),
-            permit,
         };
-        Ok(events.into_response())
+        Ok(events.into_response(place))
     }
 
     async fn message(&self, routed: &Routed, parts: &Parts, body: Body) -> Result<bytes::Bytes, Refusal> {

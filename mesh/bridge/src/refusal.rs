@@ -12,6 +12,9 @@ use crate::transcode::Fault;
 /// end, short enough for a person to bear.
 const OVERLOADED_RETRY: Duration = Duration::from_secs(1);
 
+/// What a tonic server says, as `CANCELLED`, when the call's own `grpc-timeout` passes there first.
+const TIMED_OUT: &str = "Timeout expired";
+
 /// Why a request did not become an answer.
 #[derive(Debug)]
 pub(crate) enum Refusal {
@@ -117,6 +120,8 @@ fn told(status: Status) -> Status {
     match status.code() {
         Code::Unavailable => Problem::unavailable("the service", &status).into(),
         Code::DeadlineExceeded => Refusal::DeadlineExceeded.problem().into(),
+        Code::Cancelled if status.message() == TIMED_OUT => Refusal::DeadlineExceeded.problem().into(),
+        Code::ResourceExhausted => Refusal::Overloaded.problem().into(),
         Code::Unknown | Code::Internal | Code::DataLoss => Problem::internal(&status).into(),
         _ => status,
     }

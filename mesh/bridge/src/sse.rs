@@ -35,15 +35,14 @@ pub(crate) struct Events {
     pub(crate) deadline: Instant,
     /// Fires when the bridge can wait no longer for streams to end.
     pub(crate) cut: CancellationToken,
-    /// The place among the streams that may be open.
-    pub(crate) permit: OwnedSemaphorePermit,
 }
 
 impl Events {
-    /// The answer whose body is this stream; the present span stays open as long as it.
-    pub(crate) fn into_response(self) -> Response {
+    /// The answer whose body is this stream; it keeps `place` among the streams that may be open, and the
+    /// present span open.
+    pub(crate) fn into_response(self, place: OwnedSemaphorePermit) -> Response {
         let span = Span::current();
-        let running = Running { events: self, sent: 0 };
+        let running = Running { events: self, sent: 0, _place: place };
         let events = stream::unfold(Some(running), move |running| {
             async move {
                 let mut running = running?;
@@ -65,6 +64,7 @@ impl Events {
 struct Running {
     events: Events,
     sent: u64,
+    _place: OwnedSemaphorePermit,
 }
 
 impl Running {

@@ -79,6 +79,13 @@ impl Health {
         Self { replica: replica.to_owned(), role, report, reporter, metrics }
     }
 
+    /// The health of something that is no gRPC server, such as the bridge, fed by `checks` until `stop`.
+    pub async fn follow(role: Role, metrics: Metrics, checks: Vec<Check>, stop: CancellationToken) -> Self {
+        let health = Self::new(role.name(), role, HealthReporter::new(), metrics).await;
+        tokio::spawn(health.clone().run(checks, stop));
+        health
+    }
+
     /// The present report.
     #[must_use]
     pub fn report(&self) -> Report {
@@ -121,7 +128,7 @@ impl Health {
     }
 
     /// Moves to a state that no check decides: draining or stopped.
-    pub(crate) async fn leave(&self, state: State) {
+    pub async fn leave(&self, state: State) {
         let dependencies = self.report().dependencies;
         self.set(Report { state, dependencies }).await;
     }
@@ -134,8 +141,16 @@ impl Health {
     }
 
     async fn set(&self, report: Report) {
-        let before = self.report.send_replace(report.clone());
-        if before == report {
+        // Whoever is leaving does not come back because a check was still under way.
+        let changed = self.report.send_if_modified(|current| {
+            let returns = current.state.is_leaving() && !report.state.is_leaving();
+            let changes = *current != report && !returns;
+            if changes {
+                *current = report.clone();
+            }
+            changes
+        });
+        if !changed {
             return;
         }
         tracing::info!(
@@ -157,6 +172,10 @@ impl State {
     #[must_use]
     pub fn serves(self) -> bool {
         matches!(self, Self::Ready | Self::Degraded)
+    }
+
+    fn is_leaving(self) -> bool {
+        matches!(self, Self::Draining | Self::Stopped)
     }
 }
 
@@ -204,6 +223,15 @@ impl std::fmt::Debug for Health {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn whoever_drains_does_not_become_ready_again() {
+        let metrics = Metrics::new().unwrap();
+        let health = Health::new("x-0", Role::Process, HealthReporter::new(), metrics).await;
+        health.leave(State::Draining).await;
+        health.set(Report { state: State::Ready, dependencies: Vec::new() }).await;
+        assert_eq!(health.report().state, State::Draining);
+    }
 
     fn check(severity: Severity) -> Check {
         Check::new("x", severity, || async { Ok(()) })

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use plexus_client::Channel;
+use plexus_client::{Channel, ConnectionState};
 
 use crate::status::{Code, Problem, Reason};
 
@@ -41,6 +41,12 @@ impl Peers {
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
     }
+}
+
+/// Whether a replica behind `channel` is connected.
+#[must_use]
+pub fn is_reachable(channel: &Channel) -> bool {
+    channel.status().iter().any(|endpoint| endpoint.state == ConnectionState::Ready)
 }
 
 impl std::fmt::Debug for Peers {

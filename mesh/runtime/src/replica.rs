@@ -16,7 +16,7 @@ use crate::{
     identity::{self, Trust},
     layers::Layers,
     notices::Notices,
-    peers::Peers,
+    peers::{self, Peers},
     server::{self, ServerSettings},
     service::{Check, Dependencies, Service, Severity, StartError},
     settings::{Secret, Settings as _},
@@ -143,7 +143,7 @@ fn dependencies(process: &Process, place: &Place, tasks: &Tasks, trust: &Trust) 
 }
 
 /// What the health of every service depends on.
-fn checks<S: Service>(database: &Database, shared: &Shared, peers: &Peers, trust: &Trust) -> Vec<Check> {
+fn checks<S: Service>(database: &Database, shared: &Shared, channels: &Peers, trust: &Trust) -> Vec<Check> {
     let (database, shared, trust) = (database.clone(), shared.clone(), trust.clone());
     let mut checks = vec![
         Check::new("database", Severity::Required, move || {
@@ -160,9 +160,9 @@ fn checks<S: Service>(database: &Database, shared: &Shared, peers: &Peers, trust
         }),
     ];
     for name in S::CALLS {
-        let channel = peers.find(name);
+        let channel = channels.find(name);
         checks.push(Check::new(*name, Severity::RequiredAtStart, move || {
-            let ready = channel.as_ref().is_some_and(plexus_client::Channel::is_ready);
+            let ready = channel.as_ref().is_some_and(peers::is_reachable);
             async move { if ready { Ok(()) } else { Err("no replica can be reached".to_owned()) } }
         }));
     }

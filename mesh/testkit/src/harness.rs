@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
+    net::SocketAddr,
 };
 
 use anyhow::{Context as _, Result};
@@ -34,7 +34,7 @@ const TOKEN_SECONDS: i64 = 100 * 365 * 24 * 3600;
 pub struct Harness {
     key: SigningKey,
     replica: Option<Replica>,
-    address: String,
+    address: SocketAddr,
     database: Database,
     process: Process,
     peers: Vec<JoinHandle<()>>,
@@ -78,15 +78,15 @@ impl Harness {
     /// A channel whose calls carry no token.
     #[must_use]
     pub fn anonymous_channel(&self) -> Channel {
-        Channel::builder("under-test").endpoints([self.address.clone()]).build()
+        Channel::builder("under-test").endpoints([self.address]).build()
     }
 
     /// A channel whose calls carry `token`.
     #[must_use]
     pub fn channel_with_token(&self, token: &str) -> Channel {
         Channel::builder("under-test")
-            .endpoints([self.address.clone()])
-            .token(Arc::new(StaticToken::new(token)))
+            .endpoints([self.address])
+            .token(StaticToken::new(token).expect("a token of printable characters"))
             .build()
     }
 
@@ -131,10 +131,10 @@ impl Harness {
         self.process.mesh_secret.reveal()
     }
 
-    /// Where the service listens, as `127.0.0.1:PORT`.
+    /// Where the service listens.
     #[must_use]
-    pub fn address(&self) -> &str {
-        &self.address
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Drains the service and gives back the folder of its database, to start it again on.
@@ -217,13 +217,13 @@ impl<S: Service> HarnessBuilder<S> {
         let mut channels = BTreeMap::new();
         for (name, routes) in self.peers {
             let listener = TcpListener::bind("127.0.0.1:0").await?;
-            let address = listener.local_addr()?.to_string();
+            let address = listener.local_addr()?;
             channels.insert(name.clone(), Channel::builder(&name).endpoints([address]).build());
             tasks.push(tokio::spawn(serve_fake(listener, routes)));
         }
         let key = SigningKey::generate()?;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let address = listener.local_addr()?.to_string();
+        let address = listener.local_addr()?;
         let place = Place {
             name: format!("{}-0", S::NAME),
             listener,

@@ -3,6 +3,7 @@
 //! - [`Harness`] starts one service on port 0 with its own keys, and fakes for its peers.
 //! - [`stores::each_engine`] runs one suite on a fresh SQLite and a fresh PostgreSQL database.
 //! - [`PostgresServer`] and [`RedisServer`] are real processes that a test may stop and start again.
+//! - [`http`] sends what a browser sends.
 //! - [`Collector`] receives what the mesh exports by OTLP.
 //! - [`Proxy`] stands between a client and a server, and cuts, delays or freezes.
 
@@ -10,6 +11,7 @@
 
 mod collector;
 mod harness;
+pub mod http;
 mod process;
 mod proxy;
 pub mod stores;

@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use tempfile::TempDir;
 use tokio::{
-    io::AsyncReadExt as _,
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
     process::{Child, Command},
     time::{Duration, sleep},
@@ -72,7 +72,7 @@ impl PostgresServer {
         let mut command = as_ordinary_user(&postgres_program("postgres")?, self.folder.path()).await?;
         command.arg("-D").arg(self.folder.path().join("data")).arg("-k").arg(self.folder.path());
         command.args(["-h", "127.0.0.1", "-p", &port, "-c", "fsync=off", "-c", "max_connections=400"]);
-        self.keeper = Some(Keeper::start(&command, "INT")?);
+        self.keeper = Some(Keeper::start(&command, "INT", self.folder.path())?);
         answering(self.port, b"\0\0\0\x08\x04\xd2\x16\x2f", b"N").await.context("PostgreSQL did not come up")
     }
 
@@ -111,7 +111,7 @@ impl RedisServer {
         let mut command = Command::new(program);
         command.args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--save", "", "--dir"]);
         command.arg(self.folder.path());
-        self.keeper = Some(Keeper::start(&command, "TERM")?);
+        self.keeper = Some(Keeper::start(&command, "TERM", self.folder.path())?);
         answering(self.port, b"PING\r\n", b"+").await.context("Redis did not come up")
     }
 
@@ -129,18 +129,27 @@ impl RedisServer {
     }
 }
 
-/// A server process behind a shell that ends it when this process is gone, however it goes.
+/// A server process behind a shell that ends it, and removes its folder, when this process is gone, however it goes.
 struct Keeper(Child);
 
+/// The word that tells the shell to leave the folder, because the server will be started on it again.
+const KEEP: &[u8] = b"keep\n";
+
 impl Keeper {
-    fn start(command: &Command, signal: &str) -> Result<Self> {
-        let script = format!("\"$@\" & server=$!; read -r _; kill -{signal} $server; wait $server");
+    fn start(command: &Command, signal: &str, folder: &Path) -> Result<Self> {
+        let script = format!(
+            "folder=$1; shift; \"$@\" & server=$!; read -r word; kill -{signal} $server; wait $server; \
+             [ \"$word\" = keep ] || rm -rf \"$folder\""
+        );
         let command = command.as_std();
         let child = Command::new("sh")
             .args(["-c", &script, "keeper"])
+            .arg(folder)
             .arg(command.get_program())
             .args(command.get_args())
             .current_dir(command.get_current_dir().unwrap_or(Path::new("/")))
+            // A signal from the terminal is for the test, which then ends and lets its servers go.
+            .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -149,8 +158,10 @@ impl Keeper {
     }
 
     async fn stop(mut self) {
-        // Closing its standard input is the sign to end; the wait is for the port to be free again.
-        drop(self.0.stdin.take());
+        if let Some(mut stdin) = self.0.stdin.take() {
+            let told = stdin.write_all(KEEP).await;
+            assert!(told.is_ok(), "the keeper of a server under test is gone");
+        }
         let ended = self.0.wait().await;
         assert!(ended.is_ok(), "a server under test could not be waited for");
     }
@@ -195,7 +206,7 @@ async fn answering(port: u16, hello: &[u8], answer: &[u8]) -> Result<()> {
     for _ in 0..TRIES_MAX {
         if let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)).await {
             let mut first = vec![0; answer.len()];
-            let asked = tokio::io::AsyncWriteExt::write_all(&mut stream, hello).await;
+            let asked = stream.write_all(hello).await;
             if asked.is_ok() && stream.read_exact(&mut first).await.is_ok() && first == answer {
                 return Ok(());
             }

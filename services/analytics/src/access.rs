@@ -65,7 +65,8 @@ fn may(caller: &Caller, permission: &str) -> bool {
 
 fn check_user_id(user_id: &str) -> Result<(), Error> {
     if user_id.chars().count() > USER_ID_CHARS_MAX || user_id.chars().any(char::is_control) {
-        let reason = format!("must have at most {USER_ID_CHARS_MAX} characters, none of them control characters");
+        let reason =
+            format!("must have at most {USER_ID_CHARS_MAX} characters, none of them control characters");
         return Err(Error::invalid("user_id", reason));
     }
     Ok(())

@@ -70,7 +70,7 @@ pub type Admitted = Result<Event, Rejection>;
 /// # Errors
 /// The first field that is wrong.
 pub fn admit(draft: Draft, author: &Author, now: Now) -> Admitted {
-    check_sizes(&draft)?;
+    check_texts(&draft)?;
     let kind = draft.kind.ok_or_else(|| Rejection::new("type", "must be one of the six types"))?;
     let user_id = attribute(&draft, author)?;
     let name = subject(&draft, kind)?;
@@ -96,7 +96,7 @@ pub fn admit(draft: Draft, author: &Author, now: Now) -> Admitted {
     })
 }
 
-/// Splits a batch: the events to write, each once, and for each admitted one whether it is the first of its id.
+/// Says of each event whether it is the first valid one with its id.
 #[must_use]
 pub fn first_of_each_id(admitted: &[Admitted]) -> Vec<bool> {
     let mut seen = HashSet::new();
@@ -106,13 +106,12 @@ pub fn first_of_each_id(admitted: &[Admitted]) -> Vec<bool> {
         .collect()
 }
 
-fn check_sizes(draft: &Draft) -> Result<(), Rejection> {
+fn check_texts(draft: &Draft) -> Result<(), Rejection> {
     if draft.message_id.is_empty() {
-        return Err(Rejection::new("message_id", format!("must have 1 to {MESSAGE_ID_CHARS_MAX} characters")));
-    }
-    if draft.size_bytes > EVENT_BYTES_MAX {
-        let reason = format!("the event has {} bytes, and the limit is {EVENT_BYTES_MAX}", draft.size_bytes);
-        return Err(Rejection::new("event", reason));
+        return Err(Rejection::new(
+            "message_id",
+            format!("must have 1 to {MESSAGE_ID_CHARS_MAX} characters"),
+        ));
     }
     check_text("message_id", &draft.message_id, MESSAGE_ID_CHARS_MAX)?;
     for (field, text) in [

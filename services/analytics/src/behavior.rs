@@ -104,7 +104,8 @@ impl Behavior {
         let summary = session::summary(&sessions);
         sessions.reverse();
         sessions.truncate(SESSIONS_MAX);
-        let truncated = i64::try_from(record.moments.len()).is_ok_and(|looked_into| looked_into < event_count);
+        let truncated =
+            i64::try_from(record.moments.len()).is_ok_and(|looked_into| looked_into < event_count);
         let mut recent_events = record.moments;
         recent_events.truncate(RECENT_EVENTS_MAX);
         Self {

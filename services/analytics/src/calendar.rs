@@ -119,7 +119,10 @@ fn check_range(begins_before_it_ends: bool, days: i64) -> Result<(), Error> {
         return Err(Error::invalid("start_time", "must be before end_time"));
     }
     if days > RANGE_DAYS_MAX {
-        return Err(Error::invalid("start_time", format!("must be at most {RANGE_DAYS_MAX} days before end_time")));
+        return Err(Error::invalid(
+            "start_time",
+            format!("must be at most {RANGE_DAYS_MAX} days before end_time"),
+        ));
     }
     Ok(())
 }

@@ -56,8 +56,7 @@ pub fn bars(id: &str, title: &str, bars: &[Bar]) -> Markup {
         ];
         pieces.push(Markup::element("rect", &attributes, [hint]));
         if place % every == 0 {
-            let attributes =
-                [("x", &*unit(middle)), ("y", &*unit(HEIGHT - 8.0)), ("text-anchor", "middle")];
+            let attributes = [("x", &*unit(middle)), ("y", &*unit(HEIGHT - 8.0)), ("text-anchor", "middle")];
             pieces.push(Markup::labelled("text", &attributes, &bar.label));
         }
     }
@@ -104,13 +103,17 @@ mod tests {
     fn every_value_has_a_bar_and_the_chart_has_a_name() {
         let svg = chart(&[1, 5, 3]);
         assert_eq!(svg.matches("<rect").count(), 3);
-        assert!(svg.contains("role=\"img\"") && svg.contains("<title id=\"events\">Events &amp; users</title>"));
+        assert!(
+            svg.contains("role=\"img\"") && svg.contains("<title id=\"events\">Events &amp; users</title>")
+        );
         assert!(svg.contains("&lt;5&gt;: 5") && !svg.contains("<5>"));
     }
 
     #[test]
     fn steps_are_round_and_reach_the_highest_value() {
-        for (highest, expected) in [(0, 1), (4, 1), (5, 2), (9, 5), (97, 25), (100, 25), (101, 50), (4_001, 2_000)] {
+        for (highest, expected) in
+            [(0, 1), (4, 1), (5, 2), (9, 5), (97, 25), (100, 25), (101, 50), (4_001, 2_000)]
+        {
             assert_eq!(step(highest), expected, "for {highest}");
         }
         assert!(step(i64::MAX) > 0);

@@ -76,9 +76,8 @@ impl From<Error> for Problem {
                 Self::new(Code::PermissionDenied, Reason::PermissionDenied, message)
                     .metadata("permission", permission)
             }
-            Error::TooLarge { what, limit, .. } => {
-                Self::new(Code::InvalidArgument, Reason::TooLarge, message).metadata(what, limit.to_string())
-            }
+            Error::TooLarge { limit, .. } => Self::new(Code::InvalidArgument, Reason::TooLarge, message)
+                .metadata("limit_bytes", limit.to_string()),
             Error::TooManyWatchers { .. } => {
                 Self::new(Code::ResourceExhausted, Reason::Overloaded, message).retry_after(WATCHER_RETRY)
             }

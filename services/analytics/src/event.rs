@@ -80,8 +80,6 @@ pub struct Draft {
     pub context: Object,
     /// When it happened, epoch microseconds.
     pub times: Times,
-    /// Its size as it was sent.
-    pub size_bytes: usize,
 }
 
 /// The times that a client sends, in epoch microseconds.

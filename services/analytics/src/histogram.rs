@@ -1,6 +1,6 @@
 //! Distributions that can be added up: counts in buckets whose bounds grow geometrically.
 //!
-//! Source: Masson, Rim and Lee, "DDSketch: a fast and fully-mergeable quantile sketch with relative-error
+//! Source: Masson, Rim and Lee, "`DDSketch`: a fast and fully-mergeable quantile sketch with relative-error
 //! guarantees", VLDB 2019. Buckets are plain rows, so that days and users add up in SQL, and a percentile
 //! outlives the values it came from.
 
@@ -21,7 +21,11 @@ fn ratio() -> f64 {
 
 /// The bucket that holds `value`, which lies in 0 to [`VALUE_MAX`].
 #[must_use]
-#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "values end far below 2^52, buckets near 1,037")]
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "values end far below 2^52, buckets near 1,037"
+)]
 pub fn bucket(value: i64) -> i64 {
     if value < 1 { ZERO_BUCKET } else { ((value as f64).ln() / ratio().ln()).ceil() as i64 }
 }

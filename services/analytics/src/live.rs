@@ -150,9 +150,8 @@ impl Live {
         if *self.lost.lock().await {
             return None;
         }
-        let keys: Vec<String> = std::iter::once(SINCE_KEY.to_owned())
-            .chain((live_window::first(last)..=last).map(key))
-            .collect();
+        let keys: Vec<String> =
+            std::iter::once(SINCE_KEY.to_owned()).chain((live_window::first(last)..=last).map(key)).collect();
         let values = self.shared.get_many(&keys).await.inspect_err(|error| log_loss(error, true)).ok()?;
         let mut values = values.iter().map(|value| value.as_ref().and_then(number));
         let since = values.next().flatten()?;

@@ -88,7 +88,11 @@ fn id(properties: &Object, key: &str) -> String {
 }
 
 /// A whole number from 0 to [`VALUE_MAX`]; JSON from protobuf has only floating-point numbers.
-#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "the range is checked, and far below 2^52")]
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "the range is checked, and far below 2^52"
+)]
 fn whole_number(properties: &Object, key: &str) -> Option<i64> {
     let number = properties.get(key)?.as_f64()?;
     let in_range = (0.0..=VALUE_MAX as f64).contains(&number) && number.fract() == 0.0;
@@ -132,7 +136,8 @@ pub struct Totals {
 
 impl Totals {
     fn measure(&mut self, row: &ValueRow) {
-        let histogram = if row.measure == Measure::Length as i64 { &mut self.length } else { &mut self.latency_ms };
+        let histogram =
+            if row.measure == Measure::Length as i64 { &mut self.length } else { &mut self.latency_ms };
         histogram.add_bucket(row.bucket, row.count, row.sum);
     }
 }
@@ -191,7 +196,8 @@ impl Statistics {
             }
         }
         let by_day: BTreeMap<i64, Counts> = recorded.days.into_iter().collect();
-        let days_filled = days.each().map(|day| (day, by_day.get(&day).copied().unwrap_or_default())).collect();
+        let days_filled =
+            days.each().map(|day| (day, by_day.get(&day).copied().unwrap_or_default())).collect();
         Self { span: days.span(), totals, conversations: recorded.conversations, days: days_filled, models }
     }
 }

@@ -24,7 +24,11 @@ pub fn page(title: &str, report: &Report) -> String {
         &[],
         [
             Markup::element("meta", &[("charset", "utf-8")], []),
-            Markup::element("meta", &[("name", "viewport"), ("content", "width=device-width, initial-scale=1")], []),
+            Markup::element(
+                "meta",
+                &[("name", "viewport"), ("content", "width=device-width, initial-scale=1")],
+                [],
+            ),
             Markup::element("meta", &[("http-equiv", "Content-Security-Policy"), ("content", POLICY)], []),
             Markup::labelled("title", &[], title),
             Markup::style(CSS),
@@ -88,7 +92,8 @@ fn top_events(report: &Report) -> Markup {
     if report.top_events.is_empty() {
         return section("Top events", [Markup::labelled("p", &[], "No events in these days.")]);
     }
-    let rows = report.top_events.iter().map(|top| vec![name(&top.name), top.word().to_owned(), grouped(top.count)]);
+    let rows =
+        report.top_events.iter().map(|top| vec![name(&top.name), top.word().to_owned(), grouped(top.count)]);
     section("Top events", [table("The most frequent events", &["Event", "Type", "Count"], rows)])
 }
 

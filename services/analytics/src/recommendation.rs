@@ -108,7 +108,11 @@ impl Model {
             .filter_map(|(item, score)| {
                 let cause = &history[because.get(&item)?.1];
                 let basis = Basis::History { item_id: cause.item_id.clone(), event: cause.event.clone() };
-                Some(Recommendation { item_id: self.items[item as usize].clone(), basis, score: f64::from(score) })
+                Some(Recommendation {
+                    item_id: self.items[item as usize].clone(),
+                    basis,
+                    score: f64::from(score),
+                })
             })
             .collect();
         let taken: HashSet<String> = recommended.iter().map(|found| found.item_id.clone()).collect();
@@ -127,7 +131,11 @@ impl Model {
     }
 
     /// By candidate: its score, and the greatest contribution with the place in the history it came from.
-    fn scores(&self, history: &[Interest], known: &HashSet<u32>) -> (HashMap<u32, f64>, HashMap<u32, (f64, usize)>) {
+    fn scores(
+        &self,
+        history: &[Interest],
+        known: &HashSet<u32>,
+    ) -> (HashMap<u32, f64>, HashMap<u32, (f64, usize)>) {
         let mut scores: HashMap<u32, f64> = HashMap::new();
         let mut because: HashMap<u32, (f64, usize)> = HashMap::new();
         for (rank, interest) in history.iter().take(HISTORY_ITEMS_MAX).enumerate() {

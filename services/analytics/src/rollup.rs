@@ -13,6 +13,9 @@ use crate::{
 /// The actor under whom the messages of everybody are added up.
 pub const EVERYBODY: &str = "";
 
+/// Actor, day, model, measure and bucket.
+pub type ValueKey = (String, i64, String, i64, i64);
+
 /// Additions to the rollups.
 ///
 /// Maps in the order of their keys, so that two transactions lock the same rows in the same order.
@@ -31,7 +34,7 @@ pub struct Deltas {
     /// Messages and their tokens by (actor or [`EVERYBODY`], day, direction, model).
     pub messages: BTreeMap<(String, i64, i64, String), (i64, i64)>,
     /// Values and their sum by (actor or [`EVERYBODY`], day, model, measure, bucket).
-    pub values: BTreeMap<(String, i64, String, i64, i64), (i64, i64)>,
+    pub values: BTreeMap<ValueKey, (i64, i64)>,
     /// Messages by (actor or [`EVERYBODY`], day, conversation).
     pub conversations: BTreeMap<(String, i64, String), i64>,
     /// By (actor, item).
@@ -77,10 +80,11 @@ impl Deltas {
         *self.hours.entry(key(hour(at_us))).or_default() += 1;
         *self.days.entry(key(day(at_us))).or_default() += 1;
         *self.user_days.entry((day(at_us), event.actor.clone())).or_default() += 1;
-        let seen = self
-            .users
-            .entry(event.actor.clone())
-            .or_insert(Seen { first_us: at_us, last_us: at_us, count: 0 });
+        let seen = self.users.entry(event.actor.clone()).or_insert(Seen {
+            first_us: at_us,
+            last_us: at_us,
+            count: 0,
+        });
         seen.first_us = seen.first_us.min(at_us);
         seen.last_us = seen.last_us.max(at_us);
         seen.count += 1;
@@ -94,7 +98,8 @@ impl Deltas {
         counted.1 += message.tokens;
         for (measure, value) in [(Measure::Length, message.length), (Measure::Latency, message.latency_ms)] {
             let Some(value) = value else { continue };
-            let key = (actor.to_owned(), day, message.model.clone(), measure as i64, histogram::bucket(value));
+            let key =
+                (actor.to_owned(), day, message.model.clone(), measure as i64, histogram::bucket(value));
             let measured = self.values.entry(key).or_default();
             measured.0 += 1;
             measured.1 += value;

@@ -53,7 +53,8 @@ pub fn summary(sessions: &[Session]) -> Summary {
     if count == 0 {
         return Summary::default();
     }
-    let mut durations_us: Vec<i64> = sessions.iter().map(|session| session.end_us - session.start_us).collect();
+    let mut durations_us: Vec<i64> =
+        sessions.iter().map(|session| session.end_us - session.start_us).collect();
     durations_us.sort_unstable();
     let events: i64 = sessions.iter().map(|session| session.event_count).sum();
     Summary {

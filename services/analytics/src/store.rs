@@ -3,8 +3,8 @@
 mod counts;
 mod messages;
 mod retention;
-mod rows;
 mod rollups;
+mod rows;
 #[cfg(test)]
 mod tests;
 mod users;

@@ -83,7 +83,9 @@ impl Watchers {
         }
         match self.live.snapshot().await {
             Ok(snapshot) => drop(self.snapshots.send_replace(Some(Arc::new(snapshot)))),
-            Err(error) => tracing::warn!(%error, "live metrics could not be read; watchers wait for the next"),
+            Err(error) => {
+                tracing::warn!(%error, "live metrics could not be read; watchers wait for the next")
+            }
         }
     }
 }

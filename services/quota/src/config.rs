@@ -64,11 +64,13 @@ impl Default for Settings {
 impl Settings {
     /// The limits of users for whom none was set.
     #[must_use]
-    pub fn default_limits(&self) -> DefaultLimits {
+    pub(crate) fn default_limits(&self) -> DefaultLimits {
         let named: Vec<_> = self
             .defaults()
             .into_iter()
-            .flat_map(|(_, meter, limits)| limits.by_window().map(|(_, window, amount)| (meter, window, amount)))
+            .flat_map(|(_, meter, limits)| {
+                limits.by_window().map(|(_, window, amount)| (meter, window, amount))
+            })
             .collect();
         DefaultLimits::of(&named)
     }
@@ -105,7 +107,8 @@ impl RuntimeSettings for Settings {
         if !(1..=3650).contains(&self.history_days) {
             return refuse("history_days", "must be 1 to 3650".to_owned());
         }
-        if self.currency_code.len() != 3 || !self.currency_code.bytes().all(|byte| byte.is_ascii_uppercase()) {
+        if self.currency_code.len() != 3 || !self.currency_code.bytes().all(|byte| byte.is_ascii_uppercase())
+        {
             return refuse("currency_code", "must be a code of ISO 4217 such as \"USD\"".to_owned());
         }
         for (section, _, limits) in self.defaults() {

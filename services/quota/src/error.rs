@@ -2,10 +2,7 @@
 
 use plexus_runtime::{
     status::{Code, Problem, Reason},
-    stores::{
-        database,
-        requests::ReplayError,
-    },
+    stores::{database, requests::ReplayError},
 };
 
 use crate::{
@@ -86,12 +83,10 @@ impl From<Error> for Problem {
                 Self::new(Code::FailedPrecondition, Reason::WrongState, message)
                     .resource("plexus.quota.v1.Reservation", id)
             }
-            Error::LimitNotFound { subject, .. } => {
-                Self::new(Code::NotFound, Reason::NotFound, message).resource("plexus.quota.v1.Limit", subject)
-            }
-            Error::WalletNotFound { subject } => {
-                Self::new(Code::NotFound, Reason::NotFound, message).resource("plexus.quota.v1.Wallet", subject)
-            }
+            Error::LimitNotFound { subject, .. } => Self::new(Code::NotFound, Reason::NotFound, message)
+                .resource("plexus.quota.v1.Limit", subject),
+            Error::WalletNotFound { subject } => Self::new(Code::NotFound, Reason::NotFound, message)
+                .resource("plexus.quota.v1.Wallet", subject),
             Error::Replay(error) => error.into(),
             Error::Store(error) => error.into(),
         }

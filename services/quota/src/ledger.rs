@@ -2,7 +2,7 @@
 
 /// Where money is. The numbers are those of the contract and of the tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Account {
+pub(crate) enum Account {
     /// What the subject can reserve.
     Available = 1,
     /// What reservations hold.
@@ -15,7 +15,7 @@ pub enum Account {
 
 /// Why money moved. The numbers are those of the contract and of the tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// Paid in.
     TopUp = 1,
     /// Reserved.
@@ -29,7 +29,7 @@ pub enum Kind {
 impl Account {
     /// The account with this number.
     #[must_use]
-    pub fn from_number(number: i64) -> Option<Self> {
+    pub(crate) fn from_number(number: i64) -> Option<Self> {
         [Self::Available, Self::Held, Self::Revenue, Self::External].into_iter().find(|a| *a as i64 == number)
     }
 }
@@ -37,14 +37,14 @@ impl Account {
 impl Kind {
     /// The kind with this number.
     #[must_use]
-    pub fn from_number(number: i64) -> Option<Self> {
+    pub(crate) fn from_number(number: i64) -> Option<Self> {
         [Self::TopUp, Self::Hold, Self::Spend, Self::GiveBack].into_iter().find(|k| *k as i64 == number)
     }
 }
 
 /// A movement of money. Only the functions below make one, so its entries sum to zero.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Transaction {
+pub(crate) struct Transaction {
     kind: Kind,
     entries: Vec<(Account, i64)>,
 }
@@ -52,20 +52,20 @@ pub struct Transaction {
 impl Transaction {
     /// `amount_micros` paid into a wallet.
     #[must_use]
-    pub fn top_up(amount_micros: i64) -> Self {
+    pub(crate) fn top_up(amount_micros: i64) -> Self {
         Self::new(Kind::TopUp, &[(Account::External, -amount_micros), (Account::Available, amount_micros)])
     }
 
     /// `amount_micros` reserved.
     #[must_use]
-    pub fn hold(amount_micros: i64) -> Self {
+    pub(crate) fn hold(amount_micros: i64) -> Self {
         Self::new(Kind::Hold, &[(Account::Available, -amount_micros), (Account::Held, amount_micros)])
     }
 
     /// `spent_micros` spent, of which `held_micros` were reserved: what is left of them becomes available again,
     /// and what is missing is taken from there, even below zero.
     #[must_use]
-    pub fn spend(held_micros: i64, spent_micros: i64) -> Self {
+    pub(crate) fn spend(held_micros: i64, spent_micros: i64) -> Self {
         Self::new(
             Kind::Spend,
             &[
@@ -78,7 +78,7 @@ impl Transaction {
 
     /// `held_micros` no longer reserved.
     #[must_use]
-    pub fn give_back(held_micros: i64) -> Self {
+    pub(crate) fn give_back(held_micros: i64) -> Self {
         Self::new(Kind::GiveBack, &[(Account::Held, -held_micros), (Account::Available, held_micros)])
     }
 
@@ -88,26 +88,26 @@ impl Transaction {
 
     /// Why the money moves.
     #[must_use]
-    pub fn kind(&self) -> Kind {
+    pub(crate) fn kind(&self) -> Kind {
         self.kind
     }
 
     /// What is added to each account, in micros; none is zero.
     #[must_use]
-    pub fn entries(&self) -> &[(Account, i64)] {
+    pub(crate) fn entries(&self) -> &[(Account, i64)] {
         &self.entries
     }
 
     /// What it adds to `account`, in micros.
     #[must_use]
-    pub fn change_of(&self, account: Account) -> i64 {
+    pub(crate) fn change_of(&self, account: Account) -> i64 {
         self.entries.iter().filter(|(entry, _)| *entry == account).map(|(_, amount)| amount).sum()
     }
 }
 
 /// One side of a recorded transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub(crate) struct Entry {
     /// The transaction's number within its subject.
     pub transaction_number: i64,
     /// Its place in the transaction, from 1.
@@ -126,7 +126,7 @@ pub struct Entry {
 
 /// The money of a subject, in micros.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Wallet {
+pub(crate) struct Wallet {
     /// What can be reserved.
     pub available_micros: i64,
     /// What is reserved.

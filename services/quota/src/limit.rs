@@ -8,11 +8,11 @@ use crate::{
 };
 
 /// The largest limit; a period's count can be compared with it without overflow.
-pub const LIMIT_MAX: i64 = 1_000_000_000_000_000;
+pub(crate) const LIMIT_MAX: i64 = 1_000_000_000_000_000;
 
 /// How much a subject may spend of a meter in each period of a window.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Limit {
+pub(crate) struct Limit {
     /// `user:ID`.
     pub subject: String,
     /// What is limited.
@@ -29,12 +29,12 @@ pub struct Limit {
 
 /// The limits of subjects for whom none was set; `None` limits nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct DefaultLimits([[Option<i64>; Window::ALL.len()]; Meter::ALL.len()]);
+pub(crate) struct DefaultLimits([[Option<i64>; Window::ALL.len()]; Meter::ALL.len()]);
 
 impl DefaultLimits {
     /// These limits, by meter and window; an amount of 0 stands for none.
     #[must_use]
-    pub fn of(named: &[(Meter, Window, i64)]) -> Self {
+    pub(crate) fn of(named: &[(Meter, Window, i64)]) -> Self {
         let mut defaults = Self::default();
         for (meter, window, amount) in named {
             defaults.0[*meter as usize - 1][*window as usize - 1] = (*amount > 0).then_some(*amount);
@@ -44,14 +44,14 @@ impl DefaultLimits {
 
     /// The limit of `meter` in `window`.
     #[must_use]
-    pub fn get(&self, meter: Meter, window: Window) -> Option<i64> {
+    pub(crate) fn get(&self, meter: Meter, window: Window) -> Option<i64> {
         self.0[meter as usize - 1][window as usize - 1]
     }
 }
 
 /// How near to its limit a count is. The numbers are those of the contract and of the tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum AlertLevel {
+pub(crate) enum AlertLevel {
     /// More than 20 % are left, or there is no limit.
     None = 1,
     /// 20 % or less are left.
@@ -62,18 +62,18 @@ pub enum AlertLevel {
 
 impl AlertLevel {
     /// The levels that are recorded.
-    pub const RECORDED: [Self; 2] = [Self::Warning, Self::Critical];
+    pub(crate) const RECORDED: [Self; 2] = [Self::Warning, Self::Critical];
 
     /// The level with this number.
     #[must_use]
-    pub fn from_number(number: i64) -> Option<Self> {
+    pub(crate) fn from_number(number: i64) -> Option<Self> {
         [Self::None, Self::Warning, Self::Critical].into_iter().find(|level| *level as i64 == number)
     }
 }
 
 /// What was spent and reserved of a meter in one period, and its limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Count {
+pub(crate) struct Count {
     /// What is counted.
     pub meter: Meter,
     /// In which kind of time.
@@ -93,14 +93,14 @@ pub struct Count {
 impl Count {
     /// A count of nothing in the period at `time_us`.
     #[must_use]
-    pub fn zero(meter: Meter, window: Window, time_us: i64) -> Self {
+    pub(crate) fn zero(meter: Meter, window: Window, time_us: i64) -> Self {
         let period = window.period_at(time_us);
         Self { meter, window, period, limit: None, limit_is_default: false, posted: 0, pending: 0 }
     }
 
     /// The count under `set`, the limit that was set for its subject, or else the default.
     #[must_use]
-    pub fn limited(mut self, set: Option<i64>, defaults: &DefaultLimits) -> Self {
+    pub(crate) fn limited(mut self, set: Option<i64>, defaults: &DefaultLimits) -> Self {
         let default = defaults.get(self.meter, self.window);
         self.limit = set.or(default);
         self.limit_is_default = set.is_none() && default.is_some();
@@ -109,19 +109,19 @@ impl Count {
 
     /// What is left of the limit, at least 0.
     #[must_use]
-    pub fn remaining(&self) -> Option<i64> {
+    pub(crate) fn remaining(&self) -> Option<i64> {
         self.limit.map(|limit| limit.saturating_sub(self.taken()).max(0))
     }
 
     /// Whether `amount` more fits. The store's statement asks the same question of the row itself.
     #[must_use]
-    pub fn admits(&self, amount: i64) -> bool {
+    pub(crate) fn admits(&self, amount: i64) -> bool {
         self.limit.is_none_or(|limit| self.taken().saturating_add(amount) <= limit)
     }
 
     /// How near to the limit the spending is; what is merely reserved may come back and does not count.
     #[must_use]
-    pub fn alert_level(&self) -> AlertLevel {
+    pub(crate) fn alert_level(&self) -> AlertLevel {
         let Some(limit) = self.limit.map(i128::from) else { return AlertLevel::None };
         let left = limit - i128::from(self.posted);
         if left * 10 <= limit {
@@ -135,7 +135,7 @@ impl Count {
 
     /// Whether there is anything to tell about it.
     #[must_use]
-    pub fn is_of_interest(&self) -> bool {
+    pub(crate) fn is_of_interest(&self) -> bool {
         self.limit.is_some() || self.posted != 0 || self.pending != 0
     }
 
@@ -146,7 +146,7 @@ impl Count {
 
 /// Why amounts do not fit.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub(crate) struct Refusal {
     /// Each count that is in the way, with what was asked of it; never empty.
     pub binding: Vec<(Count, i64)>,
     /// When the last of their periods ends; `None` when an amount is larger than its limit.
@@ -155,7 +155,7 @@ pub struct Refusal {
 
 /// What of `counts` is in the way of `amounts` at `now_us`; `None` if all of them fit.
 #[must_use]
-pub fn refusal(counts: &[Count], amounts: &Amounts, now_us: i64) -> Option<Refusal> {
+pub(crate) fn refusal(counts: &[Count], amounts: &Amounts, now_us: i64) -> Option<Refusal> {
     let asked = counts.iter().map(|count| (*count, amounts.get(count.meter)));
     let binding: Vec<(Count, i64)> =
         asked.filter(|(count, amount)| *amount > 0 && !count.admits(*amount)).collect();
@@ -192,7 +192,8 @@ mod tests {
 
     #[test]
     fn a_limit_that_was_set_goes_before_the_default() {
-        let defaults = DefaultLimits::of(&[(Meter::Tokens, Window::Day, 10), (Meter::Tokens, Window::Hour, 0)]);
+        let defaults =
+            DefaultLimits::of(&[(Meter::Tokens, Window::Day, 10), (Meter::Tokens, Window::Hour, 0)]);
         let day = Count::zero(Meter::Tokens, Window::Day, 0);
         let under = |set| (day.limited(set, &defaults).limit, day.limited(set, &defaults).limit_is_default);
         assert_eq!(under(Some(3)), (Some(3), false));

@@ -2,7 +2,7 @@
 
 /// What is counted. The numbers are those of the contract and of the tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Meter {
+pub(crate) enum Meter {
     /// Tokens of language models.
     Tokens = 1,
     /// Calls.
@@ -13,23 +13,23 @@ pub enum Meter {
 
 impl Meter {
     /// All meters, by number.
-    pub const ALL: [Self; 3] = [Self::Tokens, Self::Requests, Self::Money];
+    pub(crate) const ALL: [Self; 3] = [Self::Tokens, Self::Requests, Self::Money];
 
     /// The meter with this number.
     #[must_use]
-    pub fn from_number(number: i64) -> Option<Self> {
+    pub(crate) fn from_number(number: i64) -> Option<Self> {
         Self::ALL.into_iter().find(|meter| meter.number() == number)
     }
 
     /// Its number.
     #[must_use]
-    pub fn number(self) -> i64 {
+    pub(crate) fn number(self) -> i64 {
         self as i64
     }
 
     /// Its name, as programs read it in the details of a refusal.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Tokens => "tokens",
             Self::Requests => "requests",
@@ -39,7 +39,7 @@ impl Meter {
 
     /// Its unit, as people read it.
     #[must_use]
-    pub fn unit(self) -> &'static str {
+    pub(crate) fn unit(self) -> &'static str {
         match self {
             Self::Tokens => "tokens",
             Self::Requests => "requests",
@@ -54,19 +54,19 @@ impl Meter {
 
 /// The most that one call may reserve or commit of one meter. A period's sum stays far from overflowing:
 /// it would take nine million such calls.
-pub const AMOUNT_MAX: i64 = 1_000_000_000_000;
+pub(crate) const AMOUNT_MAX: i64 = 1_000_000_000_000;
 
 /// An amount of each meter, 0 where none was named; never negative.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Amounts([i64; Meter::ALL.len()]);
+pub(crate) struct Amounts([i64; Meter::ALL.len()]);
 
 impl Amounts {
     /// Nothing of any meter.
-    pub const NONE: Self = Self([0; Meter::ALL.len()]);
+    pub(crate) const NONE: Self = Self([0; Meter::ALL.len()]);
 
     /// This amount of each meter that is named.
     #[must_use]
-    pub fn of(named: &[(Meter, i64)]) -> Self {
+    pub(crate) fn of(named: &[(Meter, i64)]) -> Self {
         let mut amounts = Self::NONE;
         for (meter, amount) in named {
             amounts.0[meter.index()] = (*amount).max(0);
@@ -76,24 +76,24 @@ impl Amounts {
 
     /// How much of `meter`.
     #[must_use]
-    pub fn get(&self, meter: Meter) -> i64 {
+    pub(crate) fn get(&self, meter: Meter) -> i64 {
         self.0[meter.index()]
     }
 
     /// Both together.
     #[must_use]
-    pub fn plus(&self, other: &Self) -> Self {
+    pub(crate) fn plus(&self, other: &Self) -> Self {
         Self(std::array::from_fn(|index| self.0[index].saturating_add(other.0[index])))
     }
 
     /// Whether there is nothing of any meter.
     #[must_use]
-    pub fn is_none(&self) -> bool {
+    pub(crate) fn is_none(&self) -> bool {
         *self == Self::NONE
     }
 
     /// The meters of which there is something, by number.
-    pub fn iter(&self) -> impl Iterator<Item = (Meter, i64)> + '_ {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Meter, i64)> + '_ {
         Meter::ALL.into_iter().map(|meter| (meter, self.get(meter))).filter(|(_, amount)| *amount > 0)
     }
 }

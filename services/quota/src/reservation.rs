@@ -3,11 +3,11 @@
 use crate::meter::Amounts;
 
 /// The longest a reservation may last without being extended: a caller that is silent for longer is gone.
-pub const TTL_SECONDS_MAX: i64 = 3600;
+pub(crate) const TTL_SECONDS_MAX: i64 = 3600;
 
 /// How a reservation stands. The numbers are those of the contract and of the tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub(crate) enum State {
     /// Its amounts are held.
     Pending = 1,
     /// Committed.
@@ -21,13 +21,13 @@ pub enum State {
 impl State {
     /// The state with this number.
     #[must_use]
-    pub fn from_number(number: i64) -> Option<Self> {
+    pub(crate) fn from_number(number: i64) -> Option<Self> {
         [Self::Pending, Self::Posted, Self::Voided, Self::Expired].into_iter().find(|s| *s as i64 == number)
     }
 
     /// Its name, as people read it.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Pending => "pending",
             Self::Posted => "committed",
@@ -39,7 +39,7 @@ impl State {
 
 /// Amounts held for a piece of work. Times are epoch microseconds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reservation {
+pub(crate) struct Reservation {
     /// Made by the client.
     pub id: String,
     /// `user:ID`.
@@ -62,7 +62,7 @@ pub struct Reservation {
 
 /// How a reservation is to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
+pub(crate) enum Ending {
     /// This was spent.
     Commit(Amounts),
     /// Nothing was spent.
@@ -73,7 +73,7 @@ pub enum Ending {
 
 /// The change that ends a reservation, and what follows from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Settlement {
+pub(crate) struct Settlement {
     /// The state after it.
     pub state: State,
     /// What leaves the pending counts.
@@ -88,7 +88,7 @@ pub struct Settlement {
 
 /// The reservation has ended in a way that does not allow what was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct WrongState(pub State);
+pub(crate) struct WrongState(pub State);
 
 impl Reservation {
     /// What `ending` changes at `now_us`; `None` when it has been done before, or it is too early to expire.
@@ -97,7 +97,7 @@ impl Reservation {
     ///
     /// # Errors
     /// When the reservation has ended in another way.
-    pub fn settle(&self, ending: Ending, now_us: i64) -> Result<Option<Settlement>, WrongState> {
+    pub(crate) fn settle(&self, ending: Ending, now_us: i64) -> Result<Option<Settlement>, WrongState> {
         let is_committed = self.commit_time_us.is_some();
         match (ending, self.state) {
             (Ending::Commit(spent), State::Pending) => Ok(Some(Settlement {
@@ -129,7 +129,7 @@ impl Reservation {
     ///
     /// # Errors
     /// When it has ended, or its time is over and it is about to expire.
-    pub fn extend(&self, ttl_us: i64, now_us: i64) -> Result<i64, WrongState> {
+    pub(crate) fn extend(&self, ttl_us: i64, now_us: i64) -> Result<i64, WrongState> {
         match self.state {
             State::Pending if self.is_due(now_us) => Err(WrongState(State::Expired)),
             State::Pending => Ok(self.expire_time_us.max(now_us.saturating_add(ttl_us))),

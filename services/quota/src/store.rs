@@ -10,7 +10,9 @@ mod counters;
 mod history;
 mod limits;
 mod reservations;
+mod reserve;
 mod rows;
+mod settle;
 #[cfg(test)]
 mod tests;
 mod usage;
@@ -25,9 +27,11 @@ use prost::Message;
 use sqlx::{AnyConnection, Row as _};
 
 pub(crate) use alerts::{Alert, AlertKey};
+pub(crate) use history::Cutoffs;
 pub(crate) use limits::LimitKey;
-pub(crate) use reservations::{Extension, Order, Outcome};
-pub(crate) use wallets::EntryKey;
+pub(crate) use reservations::Outcome;
+pub(crate) use reserve::{Extension, Order};
+pub(crate) use wallets::{EntryKey, TopUp};
 
 use crate::{error::Error, limit::DefaultLimits};
 

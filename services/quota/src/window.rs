@@ -11,7 +11,7 @@ const DAY_US: i64 = 24 * HOUR_US;
 
 /// The time after which a count begins again. The numbers are those of the contract and of the tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Window {
+pub(crate) enum Window {
     /// A minute.
     Minute = 1,
     /// An hour.
@@ -24,7 +24,7 @@ pub enum Window {
 
 /// A stretch of time: its start belongs to it, its end does not. Epoch microseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Period {
+pub(crate) struct Period {
     /// The first microsecond.
     pub start_us: i64,
     /// The first microsecond after it.
@@ -33,23 +33,23 @@ pub struct Period {
 
 impl Window {
     /// All windows, by number.
-    pub const ALL: [Self; 4] = [Self::Minute, Self::Hour, Self::Day, Self::Month];
+    pub(crate) const ALL: [Self; 4] = [Self::Minute, Self::Hour, Self::Day, Self::Month];
 
     /// The window with this number.
     #[must_use]
-    pub fn from_number(number: i64) -> Option<Self> {
+    pub(crate) fn from_number(number: i64) -> Option<Self> {
         Self::ALL.into_iter().find(|window| window.number() == number)
     }
 
     /// Its number.
     #[must_use]
-    pub fn number(self) -> i64 {
+    pub(crate) fn number(self) -> i64 {
         self as i64
     }
 
     /// Its name, as people read it.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Minute => "minute",
             Self::Hour => "hour",
@@ -60,7 +60,7 @@ impl Window {
 
     /// The period of this window in which `time_us` (epoch microseconds) lies.
     #[must_use]
-    pub fn period_at(self, time_us: i64) -> Period {
+    pub(crate) fn period_at(self, time_us: i64) -> Period {
         let length_us = match self {
             Self::Minute => MINUTE_US,
             Self::Hour => HOUR_US,
@@ -101,7 +101,8 @@ fn first_day_of(year: i64, month: i64) -> i64 {
     let year = year - i64::from(month <= 2);
     let year_of_era = year.rem_euclid(400);
     let day_of_year = (153 * (if month > 2 { month - 3 } else { month + 9 }) + 2) / 5;
-    year.div_euclid(400) * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
+    year.div_euclid(400) * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year
+        - 719_468
 }
 
 #[cfg(test)]

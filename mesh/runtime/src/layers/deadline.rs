@@ -24,7 +24,7 @@ pub(super) async fn deadline(State(_): State<Layers>, request: Request, next: Ne
     let Some(header) = request.headers().get(GRPC_TIMEOUT) else {
         return next.run(request).await;
     };
-    let Some(timeout) = header.to_str().ok().and_then(plexus_client::deadline::parse) else {
+    let Some(timeout) = plexus_client::deadline::parse(header) else {
         return refuse(Problem::invalid(
             GRPC_TIMEOUT,
             "must be 1 to 8 digits and a unit of H, M, S, m, u or n, such as 500m",

@@ -83,13 +83,6 @@ fn texts_that_are_too_long_or_hold_control_characters_are_named() {
 }
 
 #[test]
-fn an_event_beyond_its_size_is_refused() {
-    let of = |size_bytes| Draft { size_bytes, ..track("1") };
-    assert_eq!(rejected_field(of(EVENT_BYTES_MAX + 1), &alice()), "event");
-    assert!(admit(of(EVENT_BYTES_MAX), &alice(), NOW).is_ok());
-}
-
-#[test]
 fn times_that_are_too_early_or_too_late_are_refused_after_correction() {
     let at = |timestamp_us| Draft {
         times: Times { timestamp_us: Some(timestamp_us), ..Times::default() },
@@ -101,8 +94,7 @@ fn times_that_are_too_early_or_too_late_are_refused_after_correction() {
     assert_eq!(rejected_field(at(NOW.receive_us - 90 * DAY_US - 1), &alice()), "timestamp");
 
     // A device whose clock stands at 1970 sends an event ten seconds after it happened.
-    let wrong_clock =
-        Times { timestamp_us: None, original_us: Some(5_000_000), sent_us: Some(15_000_000) };
+    let wrong_clock = Times { timestamp_us: None, original_us: Some(5_000_000), sent_us: Some(15_000_000) };
     let event = admit(Draft { times: wrong_clock, ..track("1") }, &alice(), NOW).unwrap();
     assert_eq!(event.timestamp_us, NOW.receive_us - 10_000_000);
 }

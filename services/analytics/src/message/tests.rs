@@ -76,7 +76,10 @@ fn statistics_add_up_and_name_every_day() {
     assert_eq!((statistics.totals.latency_ms.count(), statistics.totals.length.count()), (3, 0));
     assert_eq!(statistics.conversations, 4);
     assert_eq!(statistics.days, [(10, few), (11, Counts::default()), (12, one)]);
-    let averages: Vec<_> =
-        statistics.models.iter().map(|(model, totals)| (model.as_str(), totals.latency_ms.average())).collect();
+    let averages: Vec<_> = statistics
+        .models
+        .iter()
+        .map(|(model, totals)| (model.as_str(), totals.latency_ms.average()))
+        .collect();
     assert_eq!(averages, [("large", 2_000.0), ("small", 100.0)]);
 }

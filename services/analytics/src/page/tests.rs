@@ -26,7 +26,11 @@ fn report() -> Report {
             DayCount { day: 20_778, events: 3, users: 2 },
             DayCount { day: 20_779, events: 4, users: 1 },
         ],
-        top_events: vec![EventCount { kind: 1, name: "\"><img src=x onerror=alert(1)>".to_owned(), count: 7 }],
+        top_events: vec![EventCount {
+            kind: 1,
+            name: "\"><img src=x onerror=alert(1)>".to_owned(),
+            count: 7,
+        }],
         messages: Statistics::of(days, recorded),
     }
 }
@@ -50,7 +54,7 @@ fn names_from_events_are_text_and_never_markup() {
 #[test]
 fn the_page_loads_nothing_from_anywhere() {
     let html = page(TITLE_DEFAULT, &report());
-    assert!(!html.contains("src=") && !html.contains("href=") && !html.contains("url("));
+    assert!(!html.contains(" src=\"") && !html.contains(" href=\"") && !html.contains("url("));
     assert!(html.contains("default-src &#39;none&#39;"));
 }
 

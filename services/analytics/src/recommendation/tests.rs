@@ -33,7 +33,8 @@ fn naive_likeness(interests: &[Interest], left: &str, right: &str) -> f64 {
     };
     let (left, right) = (of(left), of(right));
     let product: f64 = left.iter().map(|(user, strength)| strength * right.get(user).unwrap_or(&0.0)).sum();
-    let norm = |side: &BTreeMap<&str, f64>| side.values().map(|strength| strength * strength).sum::<f64>().sqrt();
+    let norm =
+        |side: &BTreeMap<&str, f64>| side.values().map(|strength| strength * strength).sum::<f64>().sqrt();
     if product == 0.0 { 0.0 } else { product / (norm(&left) * norm(&right)) }
 }
 
@@ -42,7 +43,9 @@ fn interests() -> impl Strategy<Value = Vec<Interest>> {
     prop::collection::btree_map((0..8_u8, 0..10_u8), (1..=5_i64, 0..200_i64), 1..60).prop_map(|entries| {
         let mut interests: Vec<Interest> = entries
             .into_iter()
-            .map(|((user, item), (weight, age))| interest(&format!("u{user}"), &format!("i{item}"), weight, age))
+            .map(|((user, item), (weight, age))| {
+                interest(&format!("u{user}"), &format!("i{item}"), weight, age)
+            })
             .collect();
         interests.sort_by_key(|interest| std::cmp::Reverse(interest.last_us));
         interests

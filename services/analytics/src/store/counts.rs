@@ -31,7 +31,12 @@ impl Store {
     }
 
     /// The `count` most frequent events received from the minute `first` to `last`.
-    pub async fn top_events_of_minutes(&self, first: i64, last: i64, count: i64) -> Result<Vec<EventCount>, Error> {
+    pub async fn top_events_of_minutes(
+        &self,
+        first: i64,
+        last: i64,
+        count: i64,
+    ) -> Result<Vec<EventCount>, Error> {
         let rows = sqlx::query_as(
             "select kind, name, cast(sum(event_count) as bigint) from event_minutes \
              where period >= $1 and period <= $2 group by kind, name order by 3 desc, kind, name limit $3",

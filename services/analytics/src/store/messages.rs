@@ -99,7 +99,11 @@ impl Store {
         Ok(rows.into_iter().map(MeasureRow::split).collect())
     }
 
-    async fn message_values_by_model(&self, actor: &str, days: Days) -> Result<Vec<(String, ValueRow)>, Error> {
+    async fn message_values_by_model(
+        &self,
+        actor: &str,
+        days: Days,
+    ) -> Result<Vec<(String, ValueRow)>, Error> {
         let rows: Vec<MeasureRow> = sqlx::query_as(
             "select model, measure, bucket, cast(sum(value_count) as bigint) as value_count, \
                 cast(sum(value_sum) as bigint) as value_sum \

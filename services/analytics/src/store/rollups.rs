@@ -81,7 +81,9 @@ pub(super) async fn add(transaction: &mut AnyConnection, deltas: Deltas) -> Resu
         })
         .await?;
     USER_DAYS
-        .run(transaction, deltas.user_days, |row, ((day, actor), count)| row.bind(day).bind(actor).bind(count))
+        .run(transaction, deltas.user_days, |row, ((day, actor), count)| {
+            row.bind(day).bind(actor).bind(count)
+        })
         .await?;
     CONVERSATIONS
         .run(transaction, deltas.conversations, |row, ((actor, day, conversation), count)| {

@@ -24,7 +24,8 @@ impl Insert {
     pub(super) fn text(self, rows: usize) -> AssertSqlSafe<String> {
         let row = |row: usize| {
             let first = row * self.columns + 1;
-            let parameters: Vec<String> = (first..first + self.columns).map(|number| format!("${number}")).collect();
+            let parameters: Vec<String> =
+                (first..first + self.columns).map(|number| format!("${number}")).collect();
             format!("({})", parameters.join(", "))
         };
         let values: Vec<String> = (0..rows).map(row).collect();

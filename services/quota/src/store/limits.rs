@@ -53,14 +53,13 @@ impl Store {
     ) -> Result<M, Error> {
         self.once(write, About::Subject(key.subject.clone()), move |tx, now_us| {
             Box::pin(async move {
-                let deleted = sqlx::query(
-                    "delete from limits where subject = $1 and meter = $2 and window_kind = $3",
-                )
-                .bind(key.subject.clone())
-                .bind(key.meter.number())
-                .bind(key.window.number())
-                .execute(&mut *tx)
-                .await?;
+                let deleted =
+                    sqlx::query("delete from limits where subject = $1 and meter = $2 and window_kind = $3")
+                        .bind(key.subject.clone())
+                        .bind(key.meter.number())
+                        .bind(key.window.number())
+                        .execute(&mut *tx)
+                        .await?;
                 if deleted.rows_affected() == 0 {
                     return Err(Error::not_found(key));
                 }
@@ -92,9 +91,8 @@ impl Store {
         after: Option<LimitKey>,
         count: i64,
     ) -> Result<Vec<Limit>, Error> {
-        let (after_subject, meter, window) = after
-            .map(|key| (key.subject, key.meter.number(), key.window.number()))
-            .unwrap_or_default();
+        let (after_subject, meter, window) =
+            after.map(|key| (key.subject, key.meter.number(), key.window.number())).unwrap_or_default();
         let rows = sqlx::query(
             "select subject, meter, window_kind, amount, create_time_us, update_time_us from limits \
              where ($1 = '' or subject = $1) and (subject, meter, window_kind) > ($2, $3, $4) \

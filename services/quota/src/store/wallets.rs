@@ -19,6 +19,14 @@ pub(crate) struct EntryKey {
     pub(crate) line: i64,
 }
 
+/// Money to be put into a wallet.
+pub(crate) struct TopUp {
+    /// That of the payment.
+    pub(crate) request_id: String,
+    pub(crate) subject: String,
+    pub(crate) amount_micros: i64,
+}
+
 /// A movement of the money of one subject.
 pub(super) struct Movement<'m> {
     pub(super) subject: &'m str,
@@ -87,14 +95,14 @@ async fn record(tx: &mut AnyConnection, movement: &Movement<'_>, number: i64) ->
 }
 
 impl Store {
-    /// Puts `amount_micros` into the wallet of `subject`, which is made if there is none.
+    /// Puts money into a wallet, which is made if there is none.
     pub(crate) async fn top_up<M: Message + Default + 'static>(
         &self,
         write: Write,
-        (subject, amount_micros): (String, i64),
+        top_up: TopUp,
         answer: impl FnOnce(&Wallet) -> M + Send + 'static,
     ) -> Result<M, Error> {
-        let reference_id = write.key.request_id().to_owned();
+        let TopUp { request_id, subject, amount_micros } = top_up;
         self.once(write, About::Subject(subject.clone()), move |tx, now_us| {
             Box::pin(async move {
                 sqlx::query(
@@ -109,7 +117,7 @@ impl Store {
                 let movement = Movement {
                     subject: &subject,
                     transaction: Transaction::top_up(amount_micros),
-                    reference_id: &reference_id,
+                    reference_id: &request_id,
                     floor_micros: NO_FLOOR,
                     now_us,
                 };

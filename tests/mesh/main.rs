@@ -1,0 +1,11 @@
+//! The whole mesh: real processes, real sockets, everything through the front door.
+
+#![expect(clippy::unwrap_used, reason = "a test ends at the first thing that goes wrong")]
+
+mod durability;
+mod failover;
+mod outages;
+mod process;
+mod shutdown;
+mod tour;
+mod trace;

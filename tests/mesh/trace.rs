@@ -1,0 +1,58 @@
+//! One call is one trace, from the browser's header through every service it touches.
+
+use std::collections::BTreeMap;
+
+use http::Method;
+use plexus_testkit::{Collector, ReceivedSpan};
+use serde_json::json;
+
+use crate::process::Mesh;
+
+const TRACE_ID: &str = "0af7651916cd43dd8448eb211c80319c";
+const BROWSER_SPAN: &str = "b7ad6b7169203331";
+
+#[tokio::test]
+async fn a_chat_is_one_trace_from_the_bridge_through_ai_to_quota() {
+    let collector = Collector::start().await.unwrap();
+    let endpoint = format!("telemetry.otlp_endpoint={}", collector.endpoint());
+    let mesh = Mesh::up(&["--set", &endpoint]).await;
+    let token = mesh.token().await;
+
+    let answer = mesh
+        .call(Method::POST, "/v1/ai/chat")
+        .token(&token)
+        .header("traceparent", &format!("00-{TRACE_ID}-{BROWSER_SPAN}-01"))
+        .json(&json!({"messages": [{"role": "ROLE_USER", "content": "Hello!"}]}))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status, 200);
+    assert!(answer.header("traceresponse").contains(TRACE_ID), "the answer names its trace");
+
+    let path = collector.wait_for(path_to_quota).await;
+    let services: Vec<&str> = path.iter().map(|span| span.service.as_str()).collect();
+    // The bridge's request and its call, ai's call and its own call, quota's call.
+    assert_eq!(services, ["bridge", "bridge", "ai", "ai", "quota"], "{path:#?}");
+    assert_eq!(path[2].name, "plexus.ai.v1.ChatService/Chat");
+    assert_eq!(path[4].name, "plexus.quota.v1.ReservationService/Reserve");
+    assert_eq!(path[4].attributes["rpc.status_code"], "OK");
+    let text = format!("{:?}", collector.spans());
+    assert!(!text.contains(&token), "no span carries the token");
+}
+
+/// The spans of the trace from its root to quota's `Reserve`, once all of them have arrived.
+fn path_to_quota(spans: &[ReceivedSpan]) -> Option<Vec<ReceivedSpan>> {
+    let of_trace = || spans.iter().filter(|span| span.trace_id == TRACE_ID);
+    let by_id: BTreeMap<&str, &ReceivedSpan> = of_trace().map(|span| (span.span_id.as_str(), span)).collect();
+    let mut span = of_trace().find(|span| span.service == "quota" && span.name.ends_with("/Reserve"))?;
+    let mut path = vec![span.clone()];
+    while span.parent_span_id != BROWSER_SPAN {
+        span = by_id.get(span.parent_span_id.as_str())?;
+        // Spans of work inside a service stand between its call and the calls that it makes.
+        if span.attributes.contains_key("rpc.method") || span.attributes.contains_key("http.request.method") {
+            path.push(span.clone());
+        }
+    }
+    path.reverse();
+    Some(path)
+}
