@@ -18,7 +18,7 @@ use plexus_runtime::{
     replica::{Place, Process},
     settings::Secret,
     stores::{database::Database, shared::Shared},
-    telemetry::Telemetry,
+    telemetry::{Role, Telemetry},
 };
 use tokio::{
     net::TcpListener,
@@ -56,7 +56,8 @@ pub(crate) async fn serve(settings: Settings, roles: &[RoleName]) -> Result<()> 
 }
 
 async fn run(settings: Settings, roles: &[RoleName], replicas: u16) -> Result<()> {
-    let telemetry = Telemetry::start(&settings.telemetry, &Uuid::new_v4().to_string())?;
+    let names: Vec<Role> = roles.iter().map(|role| Role::new(role.name())).collect();
+    let telemetry = Telemetry::start(&settings.telemetry, &Uuid::new_v4().to_string(), &names)?;
     let outcome = run_traced(&settings, roles, replicas, &telemetry).await;
     telemetry.shutdown().await;
     outcome
@@ -86,7 +87,7 @@ async fn run_traced(settings: &Settings, roles: &[RoleName], replicas: u16, tele
             fleet.add(role.start(&process, place, settings).await.with_context(|| format!("{role} did not start"))?);
         }
     }
-    let admin_address = admin_listener.local_addr()?;
+    let admin_address = admin_listener.local_addr()?.to_string();
     let (stop_admin, admin_stopped) = oneshot::channel::<()>();
     let serving = admin::serve(admin_listener, fleet.clone(), telemetry.metrics().clone(), async {
         // The sender is dropped when the process ends, which is a sign to stop as good as any.
@@ -95,7 +96,7 @@ async fn run_traced(settings: &Settings, roles: &[RoleName], replicas: u16, tele
     let admin = tokio::spawn(serving);
 
     let ready = tokio::select! {
-        () = announce(&fleet, &process.notices, &admin_address.to_string()) => true,
+        () = announce(&fleet, &process.notices, &admin_address) => true,
         () = signals.any() => false,
     };
     if ready {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use plexus_client::{Address, AddressError};
 use plexus_runtime::{
     server::ServerSettings,
+    service::Service,
     settings::{Secret, SettingError, Settings as Check},
     telemetry::TelemetrySettings,
 };
@@ -38,15 +39,15 @@ pub(crate) struct Settings {
     /// The REST bridge.
     pub(crate) bridge: plexus_bridge::Settings,
     /// The auth service.
-    pub(crate) auth: plexus_auth::Settings,
+    pub(crate) auth: <plexus_auth::Auth as Service>::Settings,
     /// The quota service.
-    pub(crate) quota: plexus_quota::Settings,
+    pub(crate) quota: <plexus_quota::Quota as Service>::Settings,
     /// The ai service.
-    pub(crate) ai: plexus_ai::Settings,
+    pub(crate) ai: <plexus_ai::Ai as Service>::Settings,
     /// The card service.
-    pub(crate) card: plexus_card::Settings,
+    pub(crate) card: <plexus_card::Card as Service>::Settings,
     /// The analytics service.
-    pub(crate) analytics: plexus_analytics::Settings,
+    pub(crate) analytics: <plexus_analytics::Analytics as Service>::Settings,
 }
 
 /// Where each role listens; 0 for any free port.
@@ -88,11 +89,11 @@ impl Default for Settings {
             server: ServerSettings::default(),
             telemetry: TelemetrySettings::default(),
             bridge: plexus_bridge::Settings::default(),
-            auth: plexus_auth::Settings::default(),
-            quota: plexus_quota::Settings::default(),
-            ai: plexus_ai::Settings::default(),
-            card: plexus_card::Settings::default(),
-            analytics: plexus_analytics::Settings::default(),
+            auth: Default::default(),
+            quota: Default::default(),
+            ai: Default::default(),
+            card: Default::default(),
+            analytics: Default::default(),
         }
     }
 }

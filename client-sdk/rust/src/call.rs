@@ -19,7 +19,7 @@ use crate::{
     pool::Choice,
     propagation,
     request_body::{Outgoing, RequestBody},
-    response_body::{Held, OpenCall, ResponseBody},
+    response_body::{OpenCall, ResponseBody},
     trace::CallSpan,
 };
 
@@ -65,7 +65,7 @@ pub(crate) async fn run(
         Ok(Answer { response, in_flight, replica }) => {
             outgoing.commit();
             span.finish_from(response.headers());
-            let open = OpenCall { span, replica, held: Held(outgoing, in_flight, permit) };
+            let open = OpenCall { span, replica, held: (outgoing, in_flight, permit) };
             Ok(response.map(|incoming| Body::new(ResponseBody::new(incoming, deadline.call, open))))
         }
         Err(status) => {

@@ -49,7 +49,6 @@ pub(crate) struct Core {
 
 impl Channel {
     /// Begins a channel to the target of this name, such as `quota`. Errors and spans call it so.
-    #[must_use]
     pub fn builder(target_name: &str) -> ChannelBuilder {
         ChannelBuilder::new(target_name)
     }

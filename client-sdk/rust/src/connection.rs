@@ -64,7 +64,6 @@ impl Connection {
     }
 
     /// Sends a request; the error holds it again if it was never written.
-    #[expect(clippy::result_large_err, reason = "the request comes back in the error")]
     pub(crate) async fn send(
         &self,
         request: Request<RequestBody>,

@@ -11,8 +11,9 @@ use tokio::{
 
 use crate::address::Address;
 
-/// How long a connection attempt may take, from the first packet until the server's HTTP/2
-/// preface has come. A replica in the same data centre answers in milliseconds; a lost SYN
+/// How long a connection attempt may take, from the first packet until the server's HTTP/2 preface.
+///
+/// A replica in the same data centre answers in milliseconds; a lost SYN
 /// is repeated after 1 s and 3 s, and both should get their chance.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 

@@ -8,7 +8,7 @@ use tonic::{Code, Status};
 use crate::address::Address;
 
 /// Whether it is certain that no server acted on the request: it was never written, was refused
-/// (REFUSED_STREAM), or lay beyond the last stream of a GOAWAY (RFC 9113, 6.8 and 8.7).
+/// (`REFUSED_STREAM`), or lay beyond the last stream of a GOAWAY (RFC 9113, 6.8 and 8.7).
 ///
 /// `returned` says that hyper handed the request back. Its "dispatch gone" (the only user error here)
 /// is what a request gets that waited for a free stream when its connection ended.

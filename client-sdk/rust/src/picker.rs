@@ -76,7 +76,7 @@ impl Pick for TwoChoices {
     }
 }
 
-/// SplitMix64 (Steele, Lea and Flood 2014): a few nanoseconds, no lock, not for secrets.
+/// `SplitMix64` (Steele, Lea and Flood 2014): a few nanoseconds, no lock, not for secrets.
 #[derive(Debug)]
 pub(crate) struct Random(AtomicU64);
 

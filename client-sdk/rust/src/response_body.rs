@@ -19,12 +19,9 @@ use crate::{
 pub(crate) struct OpenCall {
     pub(crate) span: CallSpan,
     pub(crate) replica: Address,
-    pub(crate) held: Held,
+    #[expect(dead_code, reason = "dropping it stops the request and ends the counting of the call")]
+    pub(crate) held: (Outgoing, InFlight, Permit),
 }
-
-/// Held for what dropping it does: the request stops, and the call counts no longer.
-#[expect(dead_code, reason = "each is held for what dropping it does")]
-pub(crate) struct Held(pub(crate) Outgoing, pub(crate) InFlight, pub(crate) Permit);
 
 /// The body of a response. Dropped before its end, it cancels the call at the server.
 pub(crate) struct ResponseBody {

@@ -104,7 +104,7 @@ fn span(request: &Request, found: &Found) -> Span {
         span.record("http.route", route);
     }
     // The parent has to be set before anything enters the span: that starts it.
-    if let Err(error) = span.set_parent(telemetry::parent(request.headers(), Role::Bridge)) {
+    if let Err(error) = span.set_parent(telemetry::parent(request.headers(), Role::new("bridge"))) {
         tracing::debug!(%error, "the trace of the client is not continued");
     }
     telemetry::record_trace_id(&span);

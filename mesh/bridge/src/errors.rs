@@ -8,7 +8,8 @@ use http::{HeaderValue, StatusCode, header};
 use plexus_runtime::telemetry::code_name;
 use prost::Message as _;
 use prost_reflect::DescriptorPool;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 use tonic::Status;
 use tonic_types::StatusExt as _;
 
@@ -21,7 +22,7 @@ pub(crate) fn response(refusal: Refusal, descriptors: &DescriptorPool) -> Respon
         _ => None,
     };
     let (code, status) = refusal.into_parts();
-    let mut response = Response::new(Body::from(json_of(code, &status, descriptors).to_string()));
+    let mut response = Response::new(Body::from(json_of(code, &status, descriptors)));
     *response.status_mut() = code;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -37,20 +38,35 @@ pub(crate) fn response(refusal: Refusal, descriptors: &DescriptorPool) -> Respon
     response
 }
 
-/// The JSON of an error.
-pub(crate) fn json_of(code: StatusCode, status: &Status, descriptors: &DescriptorPool) -> Value {
-    let details: Vec<Value> = tonic_types::Status::decode(status.details())
+/// The JSON text of an error.
+pub(crate) fn json_of(code: StatusCode, status: &Status, descriptors: &DescriptorPool) -> String {
+    let details = tonic_types::Status::decode(status.details())
         .map(|decoded| decoded.details)
         .unwrap_or_default()
         .iter()
         .map(|detail| transcode::json_of_any(descriptors, &detail.type_url, &detail.value))
         .collect();
-    json!({ "error": {
-        "code": code.as_u16(),
-        "message": status.message(),
-        "status": code_name(status.code()),
-        "details": details,
-    }})
+    let error = Error {
+        code: code.as_u16(),
+        message: status.message(),
+        status: code_name(status.code()),
+        details,
+    };
+    // What cannot fail has no error to tell: text, numbers and values that are JSON already.
+    serde_json::to_string(&Envelope { error }).unwrap_or_default()
+}
+
+#[derive(Serialize)]
+struct Envelope<'e> {
+    error: Error<'e>,
+}
+
+#[derive(Serialize)]
+struct Error<'e> {
+    code: u16,
+    message: &'e str,
+    status: &'static str,
+    details: Vec<Value>,
 }
 
 /// `RetryInfo` in whole seconds, rounded up so that nobody comes back too early.

@@ -105,7 +105,6 @@ impl Bridge {
 
     /// The routes as a tower service, for a server of one's own. Streams then end when their connection does;
     /// [`Bridge::serve`] also tells their clients.
-    #[must_use]
     pub fn router(&self) -> Router {
         self.router.clone()
     }

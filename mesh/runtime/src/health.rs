@@ -227,7 +227,7 @@ mod tests {
     #[tokio::test]
     async fn whoever_drains_does_not_become_ready_again() {
         let metrics = Metrics::new().unwrap();
-        let health = Health::new("x-0", Role::Process, HealthReporter::new(), metrics).await;
+        let health = Health::new("x-0", Role::PROCESS, HealthReporter::new(), metrics).await;
         health.leave(State::Draining).await;
         health.set(Report { state: State::Ready, dependencies: Vec::new() }).await;
         assert_eq!(health.report().state, State::Draining);

@@ -82,7 +82,7 @@ pub async fn start<S: Service>(
     settings: S::Settings,
 ) -> Result<Replica, StartError> {
     settings.check().map_err(|error| StartError::new(format!("the settings of {}", S::NAME), error))?;
-    let role = Role::of(S::NAME);
+    let role = Role::new(S::NAME);
     let address =
         place.listener.local_addr().map_err(|error| StartError::new("the listener has no address", error))?;
     let tasks = Tasks::default();

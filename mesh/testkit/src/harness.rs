@@ -48,6 +48,7 @@ pub struct HarnessBuilder<S: Service> {
     shared: Option<Shared>,
     peers: Vec<(String, Routes)>,
     database_url: Option<String>,
+    server: ServerSettings,
 }
 
 impl Harness {
@@ -60,6 +61,7 @@ impl Harness {
             shared: None,
             peers: Vec::new(),
             database_url: None,
+            server: ServerSettings { lame_duck_ms: 0, ..ServerSettings::default() },
         }
     }
 
@@ -125,6 +127,12 @@ impl Harness {
         self.process.notices.take()
     }
 
+    /// The metrics in Prometheus's text format.
+    #[must_use]
+    pub fn metrics(&self) -> String {
+        self.process.metrics.expose()
+    }
+
     /// The secret of the mesh.
     #[must_use]
     pub fn mesh_secret(&self) -> &str {
@@ -182,6 +190,13 @@ impl<S: Service> HarnessBuilder<S> {
         self
     }
 
+    /// With these limits of the server.
+    #[must_use]
+    pub fn server(mut self, server: ServerSettings) -> Self {
+        self.server = server;
+        self
+    }
+
     /// On the database at this URL.
     #[must_use]
     pub fn database_url(mut self, url: impl Into<String>) -> Self {
@@ -210,7 +225,7 @@ impl<S: Service> HarnessBuilder<S> {
             metrics: Metrics::new()?,
             shared: self.shared.unwrap_or_else(Shared::memory),
             mesh_secret: Secret::new(MESH_SECRET),
-            server: ServerSettings { lame_duck_ms: 0, ..ServerSettings::default() },
+            server: self.server,
             notices: Notices::default(),
         };
         let mut tasks = Vec::new();

@@ -24,15 +24,13 @@ const TEXT_CHARS_MAX: usize = 128;
 /// How far ahead a time may lie: clocks that are roughly right, and nothing from another day.
 const AHEAD_US_MAX: i64 = HOUR_US;
 
-/// Who sends events, and for whom they may.
+/// Who sends events, and about whom they may.
 #[derive(Clone, Debug)]
 pub struct Author {
     /// The subject of the caller; a `message_id` is unique within it.
     pub source: String,
-    /// The user who calls; `None` for a service.
-    pub user_id: Option<String>,
-    /// Whether they may track events about others.
-    pub may_write_any: bool,
+    /// The one user their events are about; `None` for anybody.
+    pub only: Option<String>,
 }
 
 /// What decides whether a time is acceptable.
@@ -139,20 +137,16 @@ fn check_text(field: &'static str, text: &str, chars_max: usize) -> Result<(), R
 
 /// The user for whom the event counts; empty when it is somebody anonymous.
 fn attribute(draft: &Draft, author: &Author) -> Result<String, Rejection> {
-    let own = author.user_id.as_deref();
-    if !author.may_write_any {
-        let own = own.unwrap_or_default();
-        if !draft.user_id.is_empty() && draft.user_id != own {
-            let reason = format!("must be your own; events about others take the permission {WRITE_ANY}");
-            return Err(Rejection { field: "user_id", reason, forbidden: true });
+    match &author.only {
+        Some(only) if draft.user_id.is_empty() || draft.user_id == *only => Ok(only.clone()),
+        Some(_) => {
+            let reason = "must be your own; events about others are imported, which takes another permission";
+            Err(Rejection { forbidden: true, ..Rejection::new("user_id", reason) })
         }
-        return Ok(own.to_owned());
-    }
-    match (draft.user_id.is_empty(), draft.anonymous_id.is_empty(), own) {
-        (false, _, _) => Ok(draft.user_id.clone()),
-        (true, false, _) => Ok(String::new()),
-        (true, true, Some(own)) => Ok(own.to_owned()),
-        (true, true, None) => Err(Rejection::new("user_id", "an event needs a user_id or an anonymous_id")),
+        None if draft.user_id.is_empty() && draft.anonymous_id.is_empty() => {
+            Err(Rejection::new("user_id", "must be set when there is no anonymous_id"))
+        }
+        None => Ok(draft.user_id.clone()),
     }
 }
 

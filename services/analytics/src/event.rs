@@ -150,6 +150,12 @@ pub fn user_actor(user_id: &str) -> String {
     format!("user:{user_id}")
 }
 
+/// The user that an actor is; the whole actor when it is nobody who is logged in.
+#[must_use]
+pub fn user_of(actor: &str) -> &str {
+    actor.strip_prefix("user:").unwrap_or(actor)
+}
+
 /// The actor that somebody is who is not logged in.
 #[must_use]
 pub fn anonymous_actor(anonymous_id: &str) -> String {

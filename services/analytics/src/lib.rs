@@ -50,9 +50,9 @@ use plexus_runtime::{
     stores::database::Migrations,
 };
 
+pub use crate::config::Settings;
 use crate::{
-    config::Settings, live::Live, recommender::Recommender, rpc::Rpc, store::Store, tracking::Tracker,
-    watch::Watchers,
+    live::Live, recommender::Recommender, rpc::Rpc, store::Store, tracking::Tracker, watch::Watchers,
 };
 
 /// The analytics service.

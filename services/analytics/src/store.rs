@@ -14,6 +14,7 @@ use plexus_runtime::stores::database::Database;
 
 pub use counts::DayCount;
 pub use retention::Cutoffs;
+pub use users::ActiveUser;
 
 /// The events and everything that is counted of them.
 #[derive(Clone, Debug)]

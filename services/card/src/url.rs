@@ -23,6 +23,30 @@ pub(crate) fn allowed_or_blocked(url: &str) -> &str {
     if is_allowed(url) { url } else { BLOCKED }
 }
 
+/// Whether `beginning` settles where a URL leads, so that encoded values may follow.
+///
+/// A host is settled by the "/", "?" or "#" after it, none of which an encoded value can hold.
+pub(crate) fn is_fixed_beginning(beginning: &str) -> bool {
+    let lower = beginning.to_ascii_lowercase();
+    if lower.starts_with("mailto:") || lower.starts_with("tel:") {
+        return true;
+    }
+    let after_scheme = lower.strip_prefix("https:").or_else(|| lower.strip_prefix("http:"));
+    // Browsers read "\" as "/".
+    let is_separator = |character: char| "/\\?#".contains(character);
+    match after_scheme.or_else(|| lower.starts_with(['/', '\\']).then_some(lower.as_str())) {
+        Some(rest) => {
+            let host = rest.trim_start_matches(['/', '\\']);
+            match rest.len() - host.len() {
+                1 if after_scheme.is_none() => !host.is_empty() || beginning == "/",
+                2 => host.find(is_separator).is_some_and(|index| index > 0),
+                _ => false,
+            }
+        }
+        None => is_allowed(&lower) && lower.contains(is_separator),
+    }
+}
+
 /// `text` as a part of a URL: what JavaScript's `encodeURIComponent` makes of it (ECMA-262, 19.2.6.4).
 pub(crate) fn encode_component(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
@@ -54,6 +78,16 @@ mod tests {
         ] {
             assert!(!is_allowed(url), "{url:?}");
             assert_eq!(allowed_or_blocked(url), BLOCKED);
+        }
+    }
+
+    #[test]
+    fn values_follow_only_where_a_url_leads_somewhere_for_certain() {
+        for beginning in ["/", "/p/", "?q=", "#", "https://a.b/", "HTTPS://a.b?x=", "mailto:", "tel:+", "a/b", "./"] {
+            assert!(is_fixed_beginning(beginning), "{beginning}");
+        }
+        for beginning in ["", "//", "///", "/\\", "https:", "https:/", "https://", "https://a.b", "https:///x", "//a", "javascript:", "java", "data:x/", "\\\\x"] {
+            assert!(!is_fixed_beginning(beginning), "{beginning}");
         }
     }
 

@@ -19,8 +19,8 @@ pub struct Settings {
     /// How often overdue reservations are looked for: 1000, so that usage is right to the second. A reserve
     /// does not wait for it: it expires its subject's own ones first.
     pub expire_interval_ms: u64,
-    /// How long ended reservations, answers kept for repeated requests, and alerts are kept: 35, a month and
-    /// some days. Top-ups and the ledger are kept for ever.
+    /// How long ended reservations, and answers for repeated requests, are kept: 7, longer than anybody
+    /// repeats a request or commits late. Top-ups and the ledger are kept for ever.
     pub history_days: i64,
     /// The currency of all wallets, ISO 4217: "USD".
     pub currency_code: String,
@@ -52,7 +52,7 @@ impl Default for Settings {
         Self {
             reservation_ttl_seconds: 300,
             expire_interval_ms: 1000,
-            history_days: 35,
+            history_days: 7,
             currency_code: "USD".to_owned(),
             default_tokens: PerWindow { per_day: 1_000_000, ..PerWindow::default() },
             default_requests: PerWindow::default(),

@@ -18,30 +18,38 @@ pub(crate) async fn run(store: Store, clock: Clock, pause: Duration, stopped: im
     let mut stopped = pin!(stopped);
     let mut ticks = interval(pause);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut is_failing = false;
     loop {
         tokio::select! {
             () = &mut stopped => return,
             _ = ticks.tick() => {}
         }
-        match round(&store, clock.now_us()).await {
-            Ok(0) => {}
-            Ok(expired) => tracing::info!(expired, "reservations expired: their callers did not end them"),
-            Err(error) => tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "overdue reservations could not be expired; the next round tries again"
-            ),
+        let outcome = round(&store, clock.now_us()).await;
+        // A store that is gone for a while is told once, not once a second.
+        if let Err(error) = &outcome
+            && !is_failing
+        {
+            let error: &dyn std::error::Error = error;
+            tracing::warn!(error, "overdue reservations could not be expired; every round tries again");
         }
+        is_failing = outcome.is_err();
     }
 }
 
-/// Expires what is overdue at `now_us`, and answers how many there were.
-async fn round(store: &Store, now_us: i64) -> Result<usize, Error> {
+/// Expires what is overdue at `now_us`; a subject whose turn fails does not keep others from theirs.
+async fn round(store: &Store, now_us: i64) -> Result<(), Error> {
     let subjects = store.subjects_with_overdue(now_us, SUBJECTS_MAX).await?;
-    let mut outcomes =
+    let mut turns =
         stream::iter(subjects).map(|subject| store.expire(subject, now_us)).buffer_unordered(CONCURRENT_MAX);
-    let mut expired = 0;
-    while let Some(outcome) = outcomes.next().await {
-        expired += outcome?;
+    let (mut expired, mut outcome) = (0, Ok(()));
+    while let Some(turn) = turns.next().await {
+        match turn {
+            Ok(count) => expired += count,
+            Err(error) => outcome = Err(error),
+        }
     }
-    Ok(expired)
+    if expired > 0 {
+        tracing::info!(expired, "reservations expired: their callers did not end them");
+    }
+    outcome
 }

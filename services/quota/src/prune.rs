@@ -13,7 +13,9 @@ use crate::{
 /// Between two rounds; the first is at the start.
 const PAUSE: Duration = Duration::from_secs(3600);
 /// Transactions in one round, of some hundred rows each; what is left waits for the next.
-const STEPS_MAX: usize = 1000;
+const STEPS_MAX: usize = 10_000;
+/// How long alerts are kept: a year and a month, to compare with.
+const ALERTS_DAYS: i64 = 396;
 /// How long counts of minutes and hours are kept: longer than any reservation that is still worked on.
 const SHORT_PERIODS_DAYS: i64 = 2;
 /// Microseconds of a day.
@@ -32,6 +34,7 @@ pub(crate) async fn run(store: Store, clock: Clock, history_days: i64, stopped: 
         let now_us = clock.now_us();
         let cutoffs = Cutoffs {
             history_us: now_us - history_days * DAY_US,
+            alerts_us: now_us - ALERTS_DAYS * DAY_US,
             short_periods_us: now_us - SHORT_PERIODS_DAYS * DAY_US,
         };
         tokio::select! {

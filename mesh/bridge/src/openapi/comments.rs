@@ -19,7 +19,7 @@ impl Comments {
                     ("", trailing) => trailing,
                     (leading, _) => leading,
                 };
-                let text = text.lines().map(str::trim).collect::<Vec<_>>().join("\n").trim().to_owned();
+                let text = unwrap(text);
                 if !text.is_empty() {
                     comments.insert((file.name().to_owned(), location.path.clone()), text);
                 }
@@ -31,5 +31,32 @@ impl Comments {
     /// The comment of the element at `path` of `file`, or nothing.
     pub(super) fn of_element(&self, file: &FileDescriptor, path: &[i32]) -> String {
         self.0.get(&(file.name().to_owned(), path.to_vec())).cloned().unwrap_or_default()
+    }
+}
+
+/// Joins the lines of each paragraph, which were broken for the width of a source file.
+fn unwrap(text: &str) -> String {
+    let mut whole = String::new();
+    for line in text.lines().map(str::trim) {
+        if line.is_empty() {
+            whole.push_str("\n\n");
+        } else if line.starts_with("- ") {
+            whole.push('\n');
+        } else if !whole.is_empty() && !whole.ends_with('\n') {
+            whole.push(' ');
+        }
+        whole.push_str(line);
+    }
+    whole.trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::unwrap;
+
+    #[test]
+    fn paragraphs_and_lists_stay_and_broken_lines_are_joined() {
+        let text = " One\n two.\n\n Three:\n - a\n   b\n - c\n";
+        assert_eq!(unwrap(text), "One two.\n\nThree:\n- a b\n- c");
     }
 }

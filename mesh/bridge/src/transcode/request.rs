@@ -18,9 +18,10 @@ pub struct Parts<'r> {
     pub body: &'r [u8],
 }
 
-/// Encodes the request message of `operation`: the body, then the query, then the path, which wins over the
-/// same field in the body (a client may send back a whole resource). A query parameter that the path or the
-/// body already fills is refused, so that no value is dropped without a word.
+/// Encodes the request message of `operation`: the body, then the query, then the path.
+///
+/// The path wins over the same field in the body, since a client may send back a whole resource. A query
+/// parameter that the path or the body already fills is refused, so that no value is dropped without a word.
 ///
 /// # Errors
 /// The first field, parameter or place of the JSON text that is wrong.

@@ -40,8 +40,10 @@ pub fn json_of(operation: &Operation, wire: Bytes) -> Result<Vec<u8>, ResponseEr
     Ok(serde_json::to_vec(&part)?)
 }
 
-/// The JSON of a `google.protobuf.Any`. A type that the contract does not know, or bytes that are not of
-/// that type, come as `{"@type": ..., "value": base64}`: a detail must never destroy the error it explains.
+/// The JSON of a `google.protobuf.Any`.
+///
+/// A type that the contract does not know, or bytes that are not of that type, come as
+/// `{"@type": ..., "value": base64}`: a detail must never destroy the error it explains.
 pub fn json_of_any(descriptors: &DescriptorPool, type_url: &str, wire: &[u8]) -> Value {
     let name = type_url.rsplit('/').next().unwrap_or_default();
     known(descriptors, name, wire).map_or_else(

@@ -1,7 +1,10 @@
 //! Whole requests over HTTP/1.1: answers, errors, limits, headers, methods.
 
+use std::time::Duration;
+
 use http::StatusCode;
 use plexus_bridge::{Backends, Bridge, Settings, StartError};
+use plexus_client::Channel;
 use serde_json::json;
 
 use crate::{
@@ -142,7 +145,7 @@ async fn what_fails_inside_is_not_told() {
 #[tokio::test]
 async fn a_service_that_does_not_answer_is_unavailable_without_its_address() {
     let unused = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let channel = tonic::transport::Endpoint::from_shared(format!("http://{unused}")).unwrap().connect_lazy();
+    let channel = Channel::builder("library").endpoints([unused]).ready_wait(Duration::ZERO).build();
     let bridge = Bridge::new(Settings::default(), Backends::new().with("library.v1", channel), library()).unwrap();
     let request = http::Request::get("/v1/books/b").body(axum::body::Body::empty()).unwrap();
     let response = tower::ServiceExt::oneshot(bridge.router(), request).await.unwrap();
@@ -305,7 +308,7 @@ async fn other_origins_may_call_only_when_a_setting_names_them() {
 
 #[tokio::test]
 async fn a_bridge_that_makes_no_sense_does_not_start() {
-    let channel = || tonic::transport::Endpoint::from_static("http://127.0.0.1:1").connect_lazy();
+    let channel = || Channel::builder("library").build();
     let start = |settings, name: &str| Bridge::new(settings, Backends::new().with(name, channel()), library());
     let error = start(Settings::default(), "library.v2").err();
     assert_eq!(error, Some(StartError::UnknownBackend("library.v2".to_owned())));

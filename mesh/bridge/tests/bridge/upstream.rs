@@ -9,6 +9,7 @@ use std::{
 
 use futures_util::{Stream, StreamExt as _, future::BoxFuture, stream};
 use http::{HeaderMap, Request, Response};
+use plexus_client::Channel;
 use prost::Message as _;
 use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor};
 use serde_json::{Value, json};
@@ -19,7 +20,7 @@ use tonic::{
     body::Body,
     codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
     server::{Grpc, NamedService, ServerStreamingService, UnaryService},
-    transport::{Channel, Endpoint, Server},
+    transport::Server,
 };
 use tonic_types::{ErrorDetails, StatusExt as _};
 
@@ -53,7 +54,7 @@ impl Upstream {
         tokio::spawn(
             Server::builder().add_service(library).serve_with_incoming(TcpListenerStream::new(listener)),
         );
-        let channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy();
+        let channel = Channel::builder("library").endpoints([address]).build();
         Self { channel, seen, release }
     }
 

@@ -33,48 +33,24 @@ const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
 const NO_EXPORTER_NOISE: &str =
     "hyper=off,h2=off,tonic=off,tower=off,opentelemetry=off,opentelemetry_sdk=off";
 
-/// A part of the mesh as operators see it in traces and metrics.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// The REST bridge.
-    Bridge,
-    /// The ai service.
-    Ai,
-    /// The analytics service.
-    Analytics,
-    /// The auth service.
-    Auth,
-    /// The card service.
-    Card,
-    /// The quota service.
-    Quota,
-    /// Work of the process that belongs to no service.
-    Process,
-}
+/// A part of the mesh as operators see it in traces and metrics: a service, or the bridge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Role(&'static str);
 
 impl Role {
-    /// All roles.
-    pub const ALL: [Self; 7] =
-        [Self::Bridge, Self::Ai, Self::Analytics, Self::Auth, Self::Card, Self::Quota, Self::Process];
+    /// Work of the process that belongs to no part of the mesh.
+    pub const PROCESS: Self = Self("plexus");
+
+    /// The role of the part with this name.
+    #[must_use]
+    pub const fn new(name: &'static str) -> Self {
+        Self(name)
+    }
 
     /// The `service.name`.
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Bridge => "bridge",
-            Self::Ai => "ai",
-            Self::Analytics => "analytics",
-            Self::Auth => "auth",
-            Self::Card => "card",
-            Self::Quota => "quota",
-            Self::Process => "plexus",
-        }
-    }
-
-    /// The role of the service with this name.
-    #[must_use]
-    pub fn of(name: &str) -> Self {
-        Self::ALL.into_iter().find(|role| role.name() == name).unwrap_or(Self::Process)
+        self.0
     }
 }
 
@@ -146,11 +122,15 @@ pub enum TelemetryError {
 }
 
 impl Telemetry {
-    /// Starts traces, logs and metrics for the whole process; has to run inside a multi-threaded runtime.
+    /// Starts traces, logs and metrics for a process that plays `roles`; has to run inside a multi-threaded runtime.
     ///
     /// # Errors
     /// When the exporter cannot be made or telemetry runs already.
-    pub fn start(settings: &TelemetrySettings, instance: &str) -> Result<Self, TelemetryError> {
+    pub fn start(
+        settings: &TelemetrySettings,
+        instance: &str,
+        roles: &[Role],
+    ) -> Result<Self, TelemetryError> {
         global::set_text_map_propagator(TextMapCompositePropagator::new(vec![
             Box::new(TraceContextPropagator::new()),
             Box::new(BaggagePropagator::new()),
@@ -159,7 +139,7 @@ impl Telemetry {
             .with_sampler(Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(settings.sample_ratio))))
             .with_span_processor(RoleMarker);
         if !settings.otlp_endpoint.is_empty() {
-            let exporter = RoleExporter::new(&settings.otlp_endpoint, instance)?;
+            let exporter = RoleExporter::new(&settings.otlp_endpoint, instance, roles)?;
             provider = provider.with_span_processor(BatchSpanProcessor::builder(exporter).build());
         }
         let tracer = provider.build();

@@ -47,10 +47,10 @@ pub(super) struct RoleExporter {
 }
 
 impl RoleExporter {
-    /// One exporter per role, all to `endpoint`.
-    pub(super) fn new(endpoint: &str, instance: &str) -> Result<Self, ExporterBuildError> {
+    /// One exporter for each of `roles` and one for the process, all to `endpoint`.
+    pub(super) fn new(endpoint: &str, instance: &str, roles: &[Role]) -> Result<Self, ExporterBuildError> {
         let mut exporters = BTreeMap::new();
-        for role in Role::ALL {
+        for role in roles.iter().chain([&Role::PROCESS]) {
             let mut exporter = OtlpExporter::builder().with_tonic().with_endpoint(endpoint).build()?;
             exporter.set_resource(
                 &Resource::builder()
@@ -72,7 +72,7 @@ impl SpanExporter for RoleExporter {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
         let mut by_role: BTreeMap<&'static str, Vec<SpanData>> = BTreeMap::new();
         for span in batch {
-            by_role.entry(role_of(&span)).or_default().push(span);
+            by_role.entry(self.role_of(&span)).or_default().push(span);
         }
         let mut outcome = Ok(());
         for (role, spans) in by_role {
@@ -90,11 +90,12 @@ impl SpanExporter for RoleExporter {
     }
 }
 
-fn role_of(span: &SpanData) -> &'static str {
-    let marked = span.attributes.iter().find(|attribute| attribute.key.as_str() == ROLE_ATTRIBUTE);
-    let named = marked.map(|attribute| attribute.value.as_str());
-    Role::ALL
-        .iter()
-        .find(|role| named.as_deref() == Some(role.name()))
-        .map_or(Role::Process.name(), |role| role.name())
+impl RoleExporter {
+    /// The role that `span` was marked with, if it is one of this process.
+    fn role_of(&self, span: &SpanData) -> &'static str {
+        let marked = span.attributes.iter().find(|attribute| attribute.key.as_str() == ROLE_ATTRIBUTE);
+        let named =
+            marked.and_then(|attribute| self.exporters.get_key_value(attribute.value.as_str().as_ref()));
+        named.map_or(Role::PROCESS.name(), |(name, _)| name)
+    }
 }

@@ -83,9 +83,12 @@ pub struct Chosen {
 /// Why nobody answers.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
-    /// No provider has the model, or can do this at all.
+    /// No provider can do this at all.
     #[error("no provider can do this")]
     NotConfigured,
+    /// No provider has this model.
+    #[error("no provider has the model {0}")]
+    UnknownModel(String),
     /// The provider refuses what the caller asks; the others would too.
     #[error("the provider {provider} refuses the request")]
     Refused {
@@ -142,6 +145,21 @@ impl Providers {
         Err(Refusal::AllFailed(failed))
     }
 
+    /// Whether somebody can be asked for `model`, before anything is reserved for it.
+    ///
+    /// # Errors
+    /// [`Refusal::NotConfigured`] and [`Refusal::UnknownModel`].
+    pub fn ensure(&self, capability: Capability, model: &str) -> Result<(), Refusal> {
+        self.candidates(capability, model, &mut Vec::new()).map(drop)
+    }
+
+    /// Whether at least one provider has not failed lately.
+    #[must_use]
+    pub fn is_well(&self) -> bool {
+        let now = Instant::now();
+        self.list.iter().any(|provider| !provider.rests(now))
+    }
+
     /// Those that have the model, without those that rest, unless all do.
     fn candidates(
         &self,
@@ -165,7 +183,9 @@ impl Providers {
             })
             .collect();
         if all.is_empty() {
-            return Err(Refusal::NotConfigured);
+            let anybody = self.list.iter().any(|provider| !provider.models(capability).is_empty());
+            let unknown = anybody.then(|| Refusal::UnknownModel(wanted.to_owned()));
+            return Err(unknown.unwrap_or(Refusal::NotConfigured));
         }
         let now = Instant::now();
         if all.iter().all(|candidate| candidate.provider.rests(now)) {

@@ -6,11 +6,11 @@ use crate::event::Times;
 const NOW: Now = Now { receive_us: 1_800_000_000_000_000, kept_days: 90 };
 
 fn alice() -> Author {
-    Author { source: "user:alice".to_owned(), user_id: Some("alice".to_owned()), may_write_any: false }
+    Author { source: "user:alice".to_owned(), only: Some("alice".to_owned()) }
 }
 
 fn service() -> Author {
-    Author { source: "service:ai".to_owned(), user_id: None, may_write_any: true }
+    Author { source: "service:ai".to_owned(), only: None }
 }
 
 fn track(message_id: &str) -> Draft {

@@ -11,7 +11,7 @@ use tonic::{Request, Response, Status};
 use super::{Rpc, decode, status};
 use crate::{
     access,
-    admission::{BATCH_BYTES_MAX, BATCH_EVENTS_MAX, Rejection, WRITE_ANY},
+    admission::{Author, BATCH_BYTES_MAX, BATCH_EVENTS_MAX, Rejection, WRITE_ANY},
     error::Error,
     tracking::Outcome,
 };
@@ -22,7 +22,7 @@ impl EventService for Rpc {
         &self,
         request: Request<TrackEventRequest>,
     ) -> Result<Response<TrackEventResponse>, Status> {
-        let author = access::author(&Caller::of(&request)?);
+        let author = access::own_author(&Caller::of(&request)?)?;
         let event =
             request.into_inner().event.ok_or_else(|| status(Error::invalid("event", "must be set")))?;
         let outcomes = self.tracker.track(&author, vec![decode::draft(event, None)]).await.map_err(status)?;
@@ -41,13 +41,38 @@ impl EventService for Rpc {
         &self,
         request: Request<TrackEventsRequest>,
     ) -> Result<Response<TrackEventsResponse>, Status> {
-        let author = access::author(&Caller::of(&request)?);
-        let batch = request.into_inner();
-        check_batch(&batch).map_err(status)?;
+        let author = access::own_author(&Caller::of(&request)?)?;
+        self.track_batch(&author, request.into_inner()).await.map_err(status)
+    }
+
+    async fn import_events(
+        &self,
+        request: Request<TrackEventsRequest>,
+    ) -> Result<Response<TrackEventsResponse>, Status> {
+        let author = access::any_author(&Caller::of(&request)?);
+        self.track_batch(&author, request.into_inner()).await.map_err(status)
+    }
+
+    async fn record_events(
+        &self,
+        request: Request<TrackEventsRequest>,
+    ) -> Result<Response<TrackEventsResponse>, Status> {
+        let author = access::any_author(&Caller::of(&request)?);
+        self.track_batch(&author, request.into_inner()).await.map_err(status)
+    }
+}
+
+impl Rpc {
+    async fn track_batch(
+        &self,
+        author: &Author,
+        batch: TrackEventsRequest,
+    ) -> Result<Response<TrackEventsResponse>, Error> {
+        check_batch(&batch)?;
         let ids: Vec<String> = batch.events.iter().map(|event| event.message_id.clone()).collect();
         let sent_at = batch.sent_at;
         let drafts = batch.events.into_iter().map(|event| decode::draft(event, sent_at.as_ref())).collect();
-        let outcomes = self.tracker.track(&author, drafts).await.map_err(status)?;
+        let outcomes = self.tracker.track(author, drafts).await?;
         let results = ids.into_iter().zip(outcomes).map(|(id, outcome)| result(id, outcome)).collect();
         Ok(Response::new(answer(results)))
     }

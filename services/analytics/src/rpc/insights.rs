@@ -1,11 +1,12 @@
 //! The service that draws insights from events.
 
 use plexus_proto::analytics::v1::{
-    GetMessageStatisticsRequest, GetUserBehaviorRequest, ListRecommendationsRequest,
-    ListRecommendationsResponse, MessageStatistics, Recommendation, RecommendationBasis, Session,
-    SessionSummary, UserBehavior, UserDay, UserEvent, insight_service_server::InsightService,
+    self as proto, GetMessageStatisticsRequest, GetUserBehaviorRequest, ListActiveUsersRequest,
+    ListActiveUsersResponse, ListRecommendationsRequest, ListRecommendationsResponse, MessageStatistics,
+    Recommendation, RecommendationBasis, Session, SessionSummary, UserBehavior, UserDay, UserEvent,
+    insight_service_server::InsightService,
 };
-use plexus_runtime::{clock::timestamp, identity::Caller};
+use plexus_runtime::{clock::timestamp, identity::Caller, page, status::Problem};
 use tonic::{Request, Response, Status};
 
 use super::{Rpc, asked, encode, status};
@@ -20,6 +21,7 @@ use crate::{
     recommendation::{self, Basis, RESULTS_MAX},
     rollup::EVERYBODY,
     session,
+    store::ActiveUser,
 };
 
 /// Days that an answer covers when the request gives no start.
@@ -35,11 +37,28 @@ impl InsightService for Rpc {
     ) -> Result<Response<UserBehavior>, Status> {
         let caller = Caller::of(&request)?;
         let request = request.into_inner();
-        let user_id = access::user(&caller, &request.user_id, access::BEHAVIOR_READ_ALL).map_err(status)?;
+        let user_id = access::user(&caller, &request.user_id)?;
         let asked = asked(request.start_time.as_ref(), request.end_time.as_ref())?;
         let span = Span::of(asked, DAYS_DEFAULT, self.clock.now_us()).map_err(status)?;
         let behavior = self.behavior(&user_actor(user_id), span).await.map_err(status)?;
         Ok(Response::new(user_behavior(user_id, behavior)))
+    }
+
+    async fn list_active_users(
+        &self,
+        request: Request<ListActiveUsersRequest>,
+    ) -> Result<Response<ListActiveUsersResponse>, Status> {
+        let request = request.into_inner();
+        let size = page::size(request.page_size)?;
+        let after = page::decode(&request.page_token)?.map(|key| place(&key)).transpose()?;
+        let mut users = self.store.active_users(after, size + 1).await.map_err(status)?;
+        let more = users.len() > usize::try_from(size).unwrap_or(usize::MAX);
+        users.truncate(usize::try_from(size).unwrap_or(usize::MAX));
+        let last = users.last().filter(|_| more);
+        Ok(Response::new(ListActiveUsersResponse {
+            next_page_token: last.map(|user| page::encode(&key(user))).unwrap_or_default(),
+            users: users.into_iter().map(active_user).collect(),
+        }))
     }
 
     async fn get_message_statistics(
@@ -48,8 +67,7 @@ impl InsightService for Rpc {
     ) -> Result<Response<MessageStatistics>, Status> {
         let caller = Caller::of(&request)?;
         let request = request.into_inner();
-        let user_id = access::user_or_everybody(&caller, &request.user_id, access::MESSAGES_READ_ALL);
-        let user_id = user_id.map_err(status)?;
+        let user_id = access::user_or_everybody(&caller, &request.user_id)?;
         let asked = asked(request.start_time.as_ref(), request.end_time.as_ref())?;
         let days = Days::of(asked, DAYS_DEFAULT, self.clock.now_us()).map_err(status)?;
         let actor = user_id.map_or_else(|| EVERYBODY.to_owned(), user_actor);
@@ -65,8 +83,7 @@ impl InsightService for Rpc {
         let caller = Caller::of(&request)?;
         let request = request.into_inner();
         let count = result_count(request.page_size).map_err(status)?;
-        let user_id =
-            access::user(&caller, &request.user_id, access::RECOMMENDATIONS_READ_ALL).map_err(status)?;
+        let user_id = access::user(&caller, &request.user_id)?;
         let recommended = self.recommender.recommend(user_id, count).await.map_err(status)?;
         Ok(Response::new(ListRecommendationsResponse {
             recommendations: recommended.items.into_iter().map(recommendation).collect(),
@@ -81,6 +98,26 @@ impl Rpc {
         let days = self.store.active_days(actor, span).await?;
         let moments = self.store.moments(actor, span).await?;
         Ok(Behavior::of(Record { span, seen, days, moments }))
+    }
+}
+
+/// What a page token holds: when the last user of the page was seen, and who it was.
+fn key(user: &ActiveUser) -> String {
+    format!("{}/{}", user.seen.last_us, user.user_id)
+}
+
+fn place(key: &str) -> Result<(i64, String), Problem> {
+    key.split_once('/')
+        .and_then(|(last_us, user_id)| Some((last_us.parse().ok()?, user_id.to_owned())))
+        .ok_or_else(|| Problem::invalid("page_token", "must be a next_page_token of the answer before"))
+}
+
+fn active_user(user: ActiveUser) -> proto::ActiveUser {
+    proto::ActiveUser {
+        user_id: user.user_id,
+        first_seen_time: Some(timestamp(user.seen.first_us)),
+        last_seen_time: Some(timestamp(user.seen.last_us)),
+        lifetime_event_count: user.seen.count,
     }
 }
 

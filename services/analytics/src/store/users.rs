@@ -7,9 +7,19 @@ use crate::{
     behavior::{EVENTS_MAX, Moment},
     calendar::Span,
     error::Error,
+    event::{user_actor, user_of},
     interest::Interest,
     rollup::Seen,
 };
+
+/// A logged-in user who had events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActiveUser {
+    /// Who.
+    pub user_id: String,
+    /// When and how often.
+    pub seen: Seen,
+}
 
 #[derive(FromRow)]
 struct MomentRow {
@@ -37,6 +47,31 @@ impl Store {
                 .fetch_optional(self.database.reads())
                 .await?;
         Ok(row.map(|(first_us, last_us, count)| Seen { first_us, last_us, count }))
+    }
+
+    /// Logged-in users, latest active first, at most `count`; `after` names the last one of the page before by
+    /// when they were seen and who they are.
+    pub async fn active_users(
+        &self,
+        after: Option<(i64, String)>,
+        count: i64,
+    ) -> Result<Vec<ActiveUser>, Error> {
+        let (last_us, user_id) = after.unwrap_or((i64::MAX, String::new()));
+        let rows: Vec<(String, i64, i64, i64)> = sqlx::query_as(
+            "select actor, first_us, last_us, event_count from users \
+             where substr(actor, 1, 5) = 'user:' and (last_us < $1 or (last_us = $1 and actor > $2)) \
+             order by last_us desc, actor limit $3",
+        )
+        .bind(last_us)
+        .bind(user_actor(&user_id))
+        .bind(count)
+        .fetch_all(self.database.reads())
+        .await?;
+        let user = |(actor, first_us, last_us, count): (String, i64, i64, i64)| ActiveUser {
+            user_id: user_of(&actor).to_owned(),
+            seen: Seen { first_us, last_us, count },
+        };
+        Ok(rows.into_iter().map(user).collect())
     }
 
     /// Days of `span` on which `actor` had events, and how many, oldest first.

@@ -61,13 +61,35 @@ async fn an_event_that_is_not_valid_is_refused_with_its_field() {
 }
 
 #[tokio::test]
-async fn nobody_tracks_for_somebody_else_but_a_service() {
+async fn a_user_tracks_for_themself_and_for_nobody_else() {
     let mesh = service().await;
     let about_bob = one(track_of("bob", NOON_US, track("1", "opened")));
-    let status = events(alice(&mesh)).track_event(about_bob.clone()).await.unwrap_err();
+    let status = events(alice(&mesh)).track_event(about_bob).await.unwrap_err();
     assert_eq!(status.code(), Code::PermissionDenied);
-    let answer = events(mesh.service_channel("ai")).track_event(about_bob).await.unwrap().into_inner();
-    assert_eq!(answer.outcome(), EventOutcome::Accepted);
+}
+
+#[tokio::test]
+async fn imports_are_about_anybody_and_take_a_permission_of_their_own() {
+    let mesh = service().await;
+    let anonymous = Event { anonymous_id: "device".to_owned(), ..track("2", "opened") };
+    let batch = vec![track_of("bob", NOON_US, track("1", "opened")), anonymous, track("3", "opened")];
+    let request = TrackEventsRequest { events: batch.clone(), sent_at: None };
+    let status = events(alice(&mesh)).import_events(request).await.unwrap_err();
+    assert_eq!(status.code(), Code::PermissionDenied);
+    let answer = import(&mesh, batch).await;
+    assert_eq!((answer.accepted_count, answer.rejected_count), (2, 1));
+    assert_eq!(answer.results[2].field, "user_id", "an event is about somebody");
+}
+
+#[tokio::test]
+async fn services_record_events_about_anybody() {
+    let mesh = service().await;
+    let batch = vec![track_of("bob", NOON_US, track("1", "message_received"))];
+    let request = TrackEventsRequest { events: batch, sent_at: None };
+    let status = events(alice(&mesh)).record_events(request.clone()).await.unwrap_err();
+    assert_eq!(status.code(), Code::PermissionDenied);
+    let answer = events(mesh.service_channel("ai")).record_events(request).await.unwrap().into_inner();
+    assert_eq!(answer.accepted_count, 1);
 }
 
 #[tokio::test]

@@ -1,8 +1,8 @@
 //! Behaviour, messages and recommendations.
 
 use plexus_proto::analytics::v1::{
-    GetMessageStatisticsRequest, GetUserBehaviorRequest, ListRecommendationsRequest, Recommendation,
-    RecommendationBasis,
+    GetMessageStatisticsRequest, GetUserBehaviorRequest, ListActiveUsersRequest, ListRecommendationsRequest,
+    Recommendation, RecommendationBasis,
 };
 use tonic::Code;
 
@@ -27,7 +27,7 @@ async fn the_behaviour_of_a_user_is_told_from_their_events() {
         track_of("alice", NOON_US, track("4", "opened")),
         track_of("bob", NOON_US, track("5", "opened")),
     ];
-    track_all(mesh.service_channel("ai"), batch).await;
+    import(&mesh, batch).await;
 
     let behavior = insights(alice(&mesh)).get_user_behavior(behavior_of("")).await.unwrap().into_inner();
     assert_eq!(
@@ -70,11 +70,12 @@ async fn a_range_limits_what_behaviour_is_drawn_from() {
 }
 
 #[tokio::test]
-async fn users_see_their_own_data_and_services_that_of_all() {
+async fn users_see_their_own_data_and_that_of_others_only_with_a_permission() {
     let mesh = service().await;
     let mut client = insights(alice(&mesh));
     let refused = [
         client.get_user_behavior(behavior_of("bob")).await.err(),
+        client.list_active_users(ListActiveUsersRequest::default()).await.err(),
         client.get_message_statistics(messages_of("bob")).await.err(),
         client.get_message_statistics(messages_of("")).await.err(),
         client.list_recommendations(recommendations_for("bob")).await.err(),
@@ -84,11 +85,40 @@ async fn users_see_their_own_data_and_services_that_of_all() {
     }
     client.get_message_statistics(messages_of("alice")).await.unwrap();
 
-    let mut service = insights(mesh.service_channel("ai"));
-    service.get_user_behavior(behavior_of("bob")).await.unwrap();
-    service.get_message_statistics(messages_of("")).await.unwrap();
-    service.list_recommendations(recommendations_for("bob")).await.unwrap();
-    assert_eq!(service.get_user_behavior(behavior_of("")).await.unwrap_err().code(), Code::InvalidArgument);
+    let mut client = insights(operator(&mesh));
+    client.get_user_behavior(behavior_of("bob")).await.unwrap();
+    client.get_message_statistics(messages_of("bob")).await.unwrap();
+    client.get_message_statistics(messages_of("")).await.unwrap();
+    client.list_recommendations(recommendations_for("bob")).await.unwrap();
+}
+
+#[tokio::test]
+async fn active_users_are_listed_page_by_page_latest_first() {
+    let mesh = service().await;
+    let mut batch: Vec<Event> = (0..5)
+        .map(|number| {
+            track_of(&format!("u{number}"), NOON_US - number * 1_000_000, track(&number.to_string(), "a"))
+        })
+        .collect();
+    batch.push(track_of("u9", NOON_US - 2_000_000, track("9", "a")));
+    batch.push(Event { anonymous_id: "device".to_owned(), ..track("10", "a") });
+    import(&mesh, batch).await;
+
+    let mut client = insights(operator(&mesh));
+    let (mut users, mut page_token) = (Vec::new(), String::new());
+    loop {
+        let request = ListActiveUsersRequest { page_size: 2, page_token };
+        let page = client.list_active_users(request).await.unwrap().into_inner();
+        assert!(page.users.iter().all(|user| user.lifetime_event_count == 1));
+        users.extend(page.users.into_iter().map(|user| user.user_id));
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(users, ["u0", "u1", "u2", "u9", "u3", "u4"]);
+    let wrong = ListActiveUsersRequest { page_token: "not one".to_owned(), ..Default::default() };
+    assert_eq!(client.list_active_users(wrong).await.unwrap_err().code(), Code::InvalidArgument);
 }
 
 #[tokio::test]
@@ -114,9 +144,9 @@ async fn message_statistics_count_by_day_and_model() {
         track_of("alice", NOON_US, answer("3", "large", 300.0, 3_000.0)),
         track_of("bob", NOON_US, answer("4", "small", 10.0, 200.0)),
     ];
-    track_all(mesh.service_channel("ai"), batch).await;
+    import(&mesh, batch).await;
 
-    let mut service = insights(mesh.service_channel("ai"));
+    let mut service = insights(operator(&mesh));
     let all = service.get_message_statistics(messages_of("")).await.unwrap().into_inner();
     let totals = all.totals.unwrap();
     assert_eq!((totals.sent_count, totals.received_count, totals.tokens), (1, 3, 410));
@@ -139,8 +169,7 @@ fn recommendations_for(user_id: &str) -> ListRecommendationsRequest {
 
 async fn recommended(mesh: &Harness, user_id: &str) -> Vec<Recommendation> {
     let request = recommendations_for(user_id);
-    let answer =
-        insights(mesh.service_channel("ai")).list_recommendations(request).await.unwrap().into_inner();
+    let answer = insights(operator(mesh)).list_recommendations(request).await.unwrap().into_inner();
     assert_eq!(answer.model_time, Some(clock::timestamp(NOON_US)));
     answer.recommendations
 }
@@ -159,14 +188,14 @@ async fn recommendations_follow_what_somebody_just_did_and_say_why() {
         item("carol", "item_viewed", "hook"),
         item("dave", "item_purchased", "rope"),
     ];
-    track_all(mesh.service_channel("ai"), batch).await;
+    import(&mesh, batch).await;
 
     let for_stranger = recommended(&mesh, "alice").await;
     assert_eq!(for_stranger[0].item_id, "rope");
     assert!(for_stranger.iter().all(|found| found.basis() == RecommendationBasis::Popularity));
     assert_eq!(for_stranger[0].explanation, "popular with others");
 
-    track_all(mesh.service_channel("ai"), vec![item("alice", "item_viewed", "lamp")]).await;
+    import(&mesh, vec![item("alice", "item_viewed", "lamp")]).await;
     let for_alice = recommended(&mesh, "alice").await;
     assert_eq!(for_alice[0].item_id, "shade");
     assert_eq!(for_alice[0].basis(), RecommendationBasis::History);

@@ -47,11 +47,17 @@ fn alice(mesh: &Harness) -> Channel {
     mesh.channel("user:alice", &USER)
 }
 
+/// Somebody who may see everybody.
 fn operator(mesh: &Harness) -> Channel {
-    mesh.channel(
-        "user:olga",
-        &["analytics.metrics.read", "analytics.reports.read", "analytics.messages.read"],
-    )
+    let permissions = [
+        "analytics.metrics.read",
+        "analytics.reports.read",
+        "analytics.messages.read",
+        "analytics.behavior.read",
+        "analytics.behavior.read_all",
+        "analytics.recommendations.read",
+    ];
+    mesh.channel("user:olga", &permissions)
 }
 
 fn events(channel: Channel) -> EventServiceClient<Channel> {
@@ -93,6 +99,13 @@ fn with(properties: &[(&str, Kind)], event: Event) -> Event {
 
 fn text(text: &str) -> Kind {
     Kind::StringValue(text.to_owned())
+}
+
+/// Tracks events about anybody.
+async fn import(mesh: &Harness, batch: Vec<Event>) -> TrackEventsResponse {
+    let importer = mesh.channel("user:importer", &["analytics.events.write_any"]);
+    let request = TrackEventsRequest { events: batch, sent_at: None };
+    events(importer).import_events(request).await.unwrap().into_inner()
 }
 
 async fn track_all(channel: Channel, batch: Vec<Event>) -> TrackEventsResponse {

@@ -12,7 +12,7 @@ async fn some_days(mesh: &Harness) {
         track_of("bob", NOON_US, track("3", "<b>bold</b>")),
         track_of("bob", NOON_US, track("4", "message_sent")),
     ];
-    track_all(mesh.service_channel("ai"), batch).await;
+    import(mesh, batch).await;
 }
 
 #[tokio::test]

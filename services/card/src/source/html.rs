@@ -34,7 +34,7 @@ impl<'s, 'p> Parser<'s, 'p> {
     pub(super) fn document(mut self) -> Result<Vec<Node>, Fault> {
         let nodes = self.content()?;
         match self.cursor.peek() {
-            Item::End => Ok(nodes),
+            Item::End => Ok(space::settle(nodes, true)),
             Item::Tag(tag) => Err(Fault::new(tag.offset, format!("{:?} has no beginning", tag.text.trim()))),
             _ => Err(Fault::new(self.cursor.offset(), "this end tag closes nothing")),
         }
@@ -76,9 +76,7 @@ impl<'s, 'p> Parser<'s, 'p> {
         if self.open.text().is_err() {
             nodes.retain(|node| !matches!(node, Node::Text(text) if text.trim_ascii().is_empty()));
         }
-        let in_block = self.tag_depth == 0 || self.open.innermost().is_none();
-        let in_inline = self.open.innermost().and_then(element::element).is_some_and(|rule| rule.inline);
-        Ok(space::settle(nodes, in_block && !in_inline))
+        Ok(space::settle(nodes, false))
     }
 
     fn text(&mut self) -> Result<String, Fault> {
@@ -140,10 +138,7 @@ impl<'s, 'p> Parser<'s, 'p> {
             if closed {
                 return Err(Fault::new(offset, format!("<{name}> needs an end tag: </{name}>")));
             }
-            let tags = std::mem::take(&mut self.tag_depth);
-            let children = self.content();
-            self.tag_depth = tags;
-            let children = children?;
+            let children = self.content()?;
             element.children = if inline { children } else { space::settle(children, true) };
             self.end_tag(name, offset)?;
         }

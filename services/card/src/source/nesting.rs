@@ -20,20 +20,15 @@ impl Open {
         if !element.parents.is_empty() && !parent.is_some_and(|parent| element.parents.contains(&parent.name)) {
             return Err(format!("<{name}> can stand only in <{}>", element.parents.join("> or <")));
         }
-        if let Some(parent) = parent {
-            match parent.content {
-                Content::Only(names) if !names.contains(&name) => {
-                    return Err(format!("<{}> can hold only <{}>", parent.name, names.join("> and <")));
-                }
-                Content::Phrasing if !element.inline => {
-                    return Err(format!("<{name}> cannot stand in <{}>, which holds text", parent.name));
-                }
-                _ => {}
-            }
+        if let Some(ElementRule { name: parent, content: Content::Only(names), .. }) = parent
+            && !names.contains(&name)
+        {
+            return Err(format!("<{parent}> can hold only <{}>", names.join("> and <")));
         }
         // A link is as transparent as its surroundings: a block in a link in a paragraph would end the paragraph.
-        if !element.inline && self.0.iter().any(|open| matches!(open.content, Content::Phrasing)) {
-            return Err(format!("<{name}> cannot stand within text"));
+        let text = self.0.iter().find(|open| matches!(open.content, Content::Phrasing));
+        if let Some(text) = text.filter(|_| !element.inline) {
+            return Err(format!("<{name}> cannot stand in <{}>, which holds text", text.name));
         }
         if name == "a" && self.0.iter().any(|open| open.name == "a") {
             return Err("a link cannot stand in a link".to_owned());
@@ -53,10 +48,5 @@ impl Open {
             Some(ElementRule { name, content: Content::Only(_), .. }) => Err(name),
             _ => Ok(()),
         }
-    }
-
-    /// The name of the innermost element.
-    pub(super) fn innermost(&self) -> Option<&'static str> {
-        self.0.last().map(|element| element.name)
     }
 }

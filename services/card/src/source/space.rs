@@ -50,9 +50,10 @@ fn is_block(node: &Node) -> bool {
         Node::Text(_) | Node::Output(_) => false,
         Node::Element(element) => !element::element(element.name).is_some_and(|rule| rule.inline),
         Node::Choice(choice) => {
-            choice.branches.iter().map(|(_, nodes)| nodes).chain([&choice.otherwise]).all(|nodes| nodes.iter().all(is_block))
+            let mut nodes = choice.branches.iter().flat_map(|(_, nodes)| nodes).chain(&choice.otherwise).peekable();
+            nodes.peek().is_some() && nodes.all(is_block)
         }
-        Node::Loop(each) => each.body.iter().all(is_block),
+        Node::Loop(each) => !each.body.is_empty() && each.body.iter().all(is_block),
     }
 }
 

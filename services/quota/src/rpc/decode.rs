@@ -16,6 +16,8 @@ use crate::{
 const USER_PREFIX: &str = "user:";
 /// The longest id of a user.
 const USER_ID_CHARACTERS_MAX: usize = 128;
+/// The longest id of a reservation: it is a `request_id`.
+const RESERVATION_ID_CHARACTERS_MAX: usize = 64;
 /// Between the parts of a page token's key; no part has one.
 const KEY_SEPARATOR: char = '|';
 
@@ -95,7 +97,7 @@ pub(super) fn top_up_micros(amount: i64) -> Result<i64, Problem> {
 }
 
 pub(super) fn reservation_id(id: &str) -> Result<String, Problem> {
-    if id.is_empty() {
+    if !(1..=RESERVATION_ID_CHARACTERS_MAX).contains(&id.chars().count()) {
         return Err(Problem::invalid("reservation_id", "must be the request_id of a Reserve"));
     }
     Ok(id.to_owned())

@@ -41,12 +41,15 @@ impl LimitService for Rpc {
         request: Request<ListLimitsRequest>,
     ) -> Result<Response<ListLimitsResponse>, Status> {
         let request = request.into_inner();
-        if !request.subject.is_empty() {
-            decode::subject("subject", &request.subject)?;
-        }
         let size = page::size(request.page_size)?;
         let after = decode::limit_page(&request.page_token)?;
-        let mut limits = self.store.limits(&request.subject, after, size + 1).await.map_err(Problem::from)?;
+        let limits = if request.subject.is_empty() {
+            self.store.limits(after, size + 1).await
+        } else {
+            let subject = decode::subject("subject", &request.subject)?;
+            self.store.limits_of(&subject, after, size + 1).await
+        };
+        let mut limits = limits.map_err(Problem::from)?;
         let next_page_token = encode::cut_page(&mut limits, size, encode::limit_key);
         let limits = limits.iter().map(encode::limit).collect();
         Ok(Response::new(ListLimitsResponse { limits, next_page_token }))

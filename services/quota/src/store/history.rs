@@ -11,8 +11,10 @@ const DELETED_MAX: i64 = 500;
 /// What is deleted: before which moment, epoch microseconds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cutoffs {
-    /// Ended reservations, kept answers and alerts.
+    /// Ended reservations and kept answers.
     pub(crate) history_us: i64,
+    /// Alerts.
+    pub(crate) alerts_us: i64,
     /// Counts of minutes and hours.
     pub(crate) short_periods_us: i64,
 }
@@ -42,7 +44,7 @@ async fn delete_history(tx: &mut AnyConnection, cutoffs: Cutoffs) -> Result<u64,
         (
             "delete from alerts where alert_id in \
                  (select alert_id from alerts where create_time_us < $1 limit $2)",
-            cutoffs.history_us,
+            cutoffs.alerts_us,
         ),
         // What is pending is still to be settled, however long ago it began.
         (

@@ -61,7 +61,7 @@ impl Store {
                         .execute(&mut *tx)
                         .await?;
                 if deleted.rows_affected() == 0 {
-                    return Err(Error::not_found(key));
+                    return Err(not_found(key));
                 }
                 put_into_force(tx, &key, None, now_us).await?;
                 Ok(answer())
@@ -81,25 +81,40 @@ impl Store {
         .bind(key.window.number())
         .fetch_optional(self.database.reads())
         .await?;
-        limit(&row.ok_or_else(|| Error::not_found(key))?)
+        limit(&row.ok_or_else(|| not_found(key))?)
     }
 
-    /// Up to `count` limits of `subject`, or of all subjects if it is empty, that follow `after`.
-    pub(crate) async fn limits(
+    /// Up to `count` limits of `subject` that follow `after`, by meter and window.
+    pub(crate) async fn limits_of(
         &self,
         subject: &str,
         after: Option<LimitKey>,
         count: i64,
     ) -> Result<Vec<Limit>, Error> {
-        let (after_subject, meter, window) =
+        let (meter, window) = after.map(|key| (key.meter.number(), key.window.number())).unwrap_or_default();
+        let rows = sqlx::query(
+            "select subject, meter, window_kind, amount, create_time_us, update_time_us from limits \
+             where subject = $1 and (meter, window_kind) > ($2, $3) order by meter, window_kind limit $4",
+        )
+        .bind(subject.to_owned())
+        .bind(meter)
+        .bind(window)
+        .bind(count)
+        .fetch_all(self.database.reads())
+        .await?;
+        rows.iter().map(limit).collect()
+    }
+
+    /// Up to `count` limits of all subjects that follow `after`, by subject, meter and window.
+    pub(crate) async fn limits(&self, after: Option<LimitKey>, count: i64) -> Result<Vec<Limit>, Error> {
+        let (subject, meter, window) =
             after.map(|key| (key.subject, key.meter.number(), key.window.number())).unwrap_or_default();
         let rows = sqlx::query(
             "select subject, meter, window_kind, amount, create_time_us, update_time_us from limits \
-             where ($1 = '' or subject = $1) and (subject, meter, window_kind) > ($2, $3, $4) \
-             order by subject, meter, window_kind limit $5",
+             where (subject, meter, window_kind) > ($1, $2, $3) \
+             order by subject, meter, window_kind limit $4",
         )
-        .bind(subject.to_owned())
-        .bind(after_subject)
+        .bind(subject)
         .bind(meter)
         .bind(window)
         .bind(count)
@@ -130,10 +145,8 @@ async fn put_into_force(
     Ok(())
 }
 
-impl Error {
-    fn not_found(key: LimitKey) -> Self {
-        Self::LimitNotFound { subject: key.subject, meter: key.meter, window: key.window }
-    }
+fn not_found(key: LimitKey) -> Error {
+    Error::LimitNotFound { subject: key.subject, meter: key.meter, window: key.window }
 }
 
 impl LimitKey {

@@ -11,7 +11,7 @@ impl Store {
     pub(crate) async fn usage(&self, subject: &str, now_us: i64) -> Result<Vec<Count>, Error> {
         let counters = Counters { subject, at_us: now_us, defaults: &self.defaults };
         let counts = counters.find(self.database.reads()).await?;
-        let limits = self.limits(subject, None, LIMITS_MAX).await?;
+        let limits = self.limits_of(subject, None, LIMITS_MAX).await?;
         let places = Meter::ALL.into_iter().flat_map(|meter| Window::ALL.map(|window| (meter, window)));
         let usage = places.map(|(meter, window)| {
             let counted = counts.iter().find(|count| count.meter == meter && count.window == window);

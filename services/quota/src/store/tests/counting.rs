@@ -132,6 +132,34 @@ async fn what_was_spent_before_a_limit_was_set_counts_against_it() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_limit_that_is_set_while_its_period_begins_is_in_force() {
+    each_engine::<Quota, _, _>(|database| async {
+        let bench = Bench::new(database);
+        for minute in 0..40 {
+            let now_us = NOW_US + minute * 60 * SECOND_US;
+            let reserving = {
+                let bench = bench.clone();
+                tokio::spawn(async move { bench.reserve(&tokens(1), now_us).await })
+            };
+            let setting = {
+                let bench = bench.clone();
+                tokio::spawn(async move {
+                    let key =
+                        LimitKey { subject: ALICE.to_owned(), meter: Meter::Tokens, window: Window::Minute };
+                    // As a replica sets it whose clock is a moment behind, in the minute before.
+                    let write = write("SetLimit", now_us - 60 * SECOND_US);
+                    bench.store.set_limit(write, (key, 1_000 + minute), |_| ()).await
+                })
+            };
+            reserving.await.unwrap().unwrap();
+            setting.await.unwrap().unwrap();
+            assert_eq!(bench.count(Meter::Tokens, Window::Minute, now_us).await.limit, Some(1_000 + minute));
+        }
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn history_is_deleted_and_what_is_pending_or_paid_stays() {
     each_engine::<Quota, _, _>(|database| async {
@@ -142,7 +170,7 @@ async fn history_is_deleted_and_what_is_pending_or_paid_stays() {
         let pending = bench.reserve(&[(Meter::Requests, 1)], NOW_US).await.unwrap();
 
         let cutoff_us = NOW_US + 7200 * SECOND_US;
-        let cutoffs = Cutoffs { history_us: cutoff_us, short_periods_us: cutoff_us };
+        let cutoffs = Cutoffs { history_us: cutoff_us, alerts_us: cutoff_us, short_periods_us: cutoff_us };
         while bench.store.delete_history(cutoffs).await.unwrap() > 0 {}
         assert_eq!(bench.number("select count(*) from reservations").await, 1);
         assert_eq!(bench.number("select count(*) from requests").await, 1);

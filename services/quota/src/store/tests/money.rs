@@ -90,3 +90,27 @@ async fn a_repeated_write_is_answered_and_done_once() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_that_is_sent_many_times_at_once_is_done_once_and_every_copy_is_answered() {
+    each_engine::<Quota, _, _>(|database| async {
+        let bench = Bench::new(database);
+        let copies = (0..16).map(|_| {
+            let bench = bench.clone();
+            tokio::spawn(async move {
+                let caller = Caller::new("user:admin", "", BTreeSet::new());
+                let key = RequestKey::new(&caller, "TopUp", "payment", &70i64).unwrap();
+                let order =
+                    TopUp { request_id: "payment".to_owned(), subject: ALICE.to_owned(), amount_micros: 70 };
+                let write = Write { key, now_us: NOW_US };
+                bench.store.top_up(write, order, |wallet| wallet.available_micros).await
+            })
+        });
+        for answer in join_all(copies).await {
+            assert_eq!(answer.unwrap().unwrap(), 70);
+        }
+        assert_eq!(bench.store.wallet(ALICE).await.unwrap().unwrap().available_micros, 70);
+        bench.check_books().await;
+    })
+    .await;
+}
