@@ -27,7 +27,9 @@ fn members() -> BTreeMap<String, PathBuf> {
     let workspace: Table = fs::read_to_string(root().join("Cargo.toml")).unwrap().parse().unwrap();
     let members = workspace["workspace"]["members"].as_array().unwrap().iter();
     let folders = members.map(|member| root().join(member.as_str().unwrap()));
-    folders.map(|folder| (manifest(&folder)["package"]["name"].as_str().unwrap().to_owned(), folder)).collect()
+    folders
+        .map(|folder| (manifest(&folder)["package"]["name"].as_str().unwrap().to_owned(), folder))
+        .collect()
 }
 
 fn manifest(folder: &Path) -> Table {
@@ -121,7 +123,9 @@ fn sql_stands_only_in_stores() {
                 continue;
             }
             let code = code(&path);
-            broken.extend(words.iter().filter(|word| code.contains(*word)).map(|word| format!("{name}: {word}")));
+            broken.extend(
+                words.iter().filter(|word| code.contains(*word)).map(|word| format!("{name}: {word}")),
+            );
         }
     }
     assert_none(&broken, "only store files hold SQL");
@@ -151,9 +155,14 @@ fn a_service_knows_nothing_of_the_plumbing() {
             continue;
         }
         let code = code(&path);
-        broken.extend(PLUMBING.iter().filter(|word| code.contains(*word)).map(|word| format!("{name}: {word}")));
+        broken.extend(
+            PLUMBING.iter().filter(|word| code.contains(*word)).map(|word| format!("{name}: {word}")),
+        );
     }
-    assert_none(&broken, "only the runtime, the client and the bridge name transports, layers and telemetry's SDK");
+    assert_none(
+        &broken,
+        "only the runtime, the client and the bridge name transports, layers and telemetry's SDK",
+    );
 }
 
 #[test]
@@ -175,7 +184,8 @@ fn files_are_short_and_say_first_what_they_are() {
 fn names_of_folders_and_files_say_what_is_inside() {
     let mut broken = Vec::new();
     for path in sources(&root()) {
-        let parts: Vec<String> = shown(&path).split('/').map(|part| part.trim_end_matches(".rs").to_owned()).collect();
+        let parts: Vec<String> =
+            shown(&path).split('/').map(|part| part.trim_end_matches(".rs").to_owned()).collect();
         if parts.iter().any(|part| EMPTY_NAMES.contains(&part.as_str())) {
             broken.push(shown(&path));
         }
@@ -192,7 +202,10 @@ fn every_crate_takes_the_lints_and_versions_of_the_workspace() {
             let dependencies = manifest.get(section).and_then(Value::as_table).cloned().unwrap_or_default();
             for (dependency, value) in dependencies {
                 let shared = value.get("workspace").and_then(Value::as_bool) == Some(true);
-                assert!(shared, "{name} pins {dependency} itself; versions stand in [workspace.dependencies]");
+                assert!(
+                    shared,
+                    "{name} pins {dependency} itself; versions stand in [workspace.dependencies]"
+                );
             }
         }
     }

@@ -64,8 +64,17 @@ fn every_write_takes_a_request_id_or_says_why_it_need_not() {
     // Logging in and out and issuing tokens is repeated by doing it again; checks and renders change nothing;
     // an event has its message_id, which plays the same part.
     let exempt = [
-        "Login", "Refresh", "Logout", "LoginWithApiKey", "IssueServiceToken", "Check", "RenderCard", "TrackEvent",
+        "Login",
+        "Refresh",
+        "Logout",
+        "LoginWithApiKey",
+        "IssueServiceToken",
+        "Check",
+        "RenderCard",
+        "TrackEvent",
         "TrackEvents",
+        "ImportEvents",
+        "RecordEvents",
     ];
     for method in methods() {
         let pool = method.parent_pool().clone();
@@ -73,7 +82,10 @@ fn every_write_takes_a_request_id_or_says_why_it_need_not() {
         let options = method.options();
         let is_get = options.has_extension(&http)
             && options.get_extension(&http).as_message().unwrap().has_field_by_name("get");
-        let reads = is_get || ["Get", "List", "Search", "Watch", "WhoAmI"].iter().any(|verb| method.name().starts_with(verb));
+        let reads = is_get
+            || ["Get", "List", "Search", "Watch", "WhoAmI"]
+                .iter()
+                .any(|verb| method.name().starts_with(verb));
         if reads || exempt.contains(&method.name()) {
             continue;
         }

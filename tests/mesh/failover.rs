@@ -46,7 +46,8 @@ async fn calls_go_on_while_one_replica_of_each_service_is_stopped() {
     for caller in callers {
         caller.await.unwrap();
     }
-    let names: Vec<String> = mesh.replicas().await.iter().map(|replica| replica["name"].to_string()).collect();
+    let names: Vec<String> =
+        mesh.replicas().await.iter().map(|replica| replica["name"].to_string()).collect();
     assert!(!names.iter().any(|name| name.contains("ai-1")), "{names:?}");
     assert_eq!(mesh.admin(Method::POST, "/replicas/ai-1/drain").await.status, 404);
 }

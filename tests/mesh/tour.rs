@@ -18,7 +18,10 @@ async fn a_user_logs_in_and_uses_every_service() {
 
     let (status, chat) = mesh.post("/v1/ai/chat", token, &says("Hello!")).await;
     assert_eq!(status, 200, "{chat}");
-    assert_eq!(chat["providerChosen"]["embedded"], true, "without a key the embedded provider says who it is");
+    assert_eq!(
+        chat["providerChosen"]["embedded"], true,
+        "without a key the embedded provider says who it is"
+    );
 
     let (status, component) =
         mesh.post("/v1/ai/components:generate", token, &json!({"prompt": "a login form"})).await;
@@ -55,7 +58,10 @@ async fn a_streamed_answer_arrives_in_pieces_that_join_to_the_plain_one() {
     let answer = call.header("accept", "text/event-stream").send().await.unwrap();
     assert_eq!(answer.header("content-type"), "text/event-stream");
     let text = answer.text().await.unwrap();
-    let events = text.lines().filter_map(|line| line.strip_prefix("data:")).filter_map(|data| serde_json::from_str(data).ok());
+    let events = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("data:"))
+        .filter_map(|data| serde_json::from_str(data).ok());
     let events: Vec<Value> = events.collect();
     let joined: String = events.iter().filter_map(|event| event["textDelta"]["text"].as_str()).collect();
     assert_eq!(joined, plain["message"]["content"].as_str().unwrap(), "{text}");

@@ -28,7 +28,8 @@ use crate::{
 const ATTEMPTS_MAX: usize = 5;
 
 /// What servers see as the client's software.
-const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("plexus-client/", env!("CARGO_PKG_VERSION")));
+const USER_AGENT: HeaderValue =
+    HeaderValue::from_static(concat!("plexus-client/", env!("CARGO_PKG_VERSION")));
 
 /// The head of a call and what bounds it.
 pub(crate) struct Call {

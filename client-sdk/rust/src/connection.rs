@@ -101,12 +101,7 @@ pub(crate) async fn supervise(pool: Arc<Pool>, endpoint: Arc<Endpoint>, stop: Ca
 }
 
 /// Keeps a connection in rotation as long as it lives; answers why it ended.
-async fn serve(
-    pool: &Pool,
-    endpoint: &Arc<Endpoint>,
-    connection: Arc<Connection>,
-    driver: Driver,
-) -> String {
+async fn serve(pool: &Pool, endpoint: &Arc<Endpoint>, connection: Arc<Connection>, driver: Driver) -> String {
     endpoint.set_state(ConnectionState::Ready);
     pool.join(connection);
     // Awaited by value: requests that wait in a driver come back only when it is dropped.
@@ -118,10 +113,7 @@ async fn serve(
     }
 }
 
-async fn establish(
-    pool: &Pool,
-    endpoint: &Arc<Endpoint>,
-) -> Result<(Arc<Connection>, Driver), ConnectError> {
+async fn establish(pool: &Pool, endpoint: &Arc<Endpoint>) -> Result<(Arc<Connection>, Driver), ConnectError> {
     let attempt = async {
         let io = pool.connector.connect(endpoint.address.clone()).await.map_err(ConnectError::Connect)?;
         handshake(endpoint, io).await
@@ -130,10 +122,7 @@ async fn establish(
     tokio::time::timeout(timeout, attempt).await.unwrap_or(Err(ConnectError::Timeout(timeout)))
 }
 
-async fn handshake(
-    endpoint: &Arc<Endpoint>,
-    io: BoxIo,
-) -> Result<(Arc<Connection>, Driver), ConnectError> {
+async fn handshake(endpoint: &Arc<Endpoint>, io: BoxIo) -> Result<(Arc<Connection>, Driver), ConnectError> {
     let (io, preface) = WithPreface::new(io);
     let (sender, connection) = Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())

@@ -27,9 +27,9 @@ impl Limit {
 
     /// A place until the permit is dropped; `None` at once when all are taken.
     pub(crate) fn enter(self: &Arc<Self>) -> Option<Permit> {
-        let entered = self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
-            (used < self.max).then_some(used + 1)
-        });
+        let entered = self
+            .used
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| (used < self.max).then_some(used + 1));
         entered.ok().map(|_| Permit(Arc::clone(self)))
     }
 }

@@ -35,6 +35,10 @@ pub trait Pick: Send + Sync + 'static {
     fn pick(&self, candidates: &dyn Candidates) -> Option<usize>;
 }
 
+/// Costs that differ by less than 1 % count as equal: noise must not decide, or of replicas that are
+/// equally idle one would get most calls and another none.
+const TIE: f64 = 0.99;
+
 /// Power of two choices: of two random candidates the one that costs less
 /// (Mitzenmacher 2001; the cost is [`Load::cost`], as in Finagle and linkerd2-proxy).
 ///
@@ -66,7 +70,7 @@ impl Pick for TwoChoices {
         let second = (first + 1 + self.random.below(count - 1)) % count;
         let other = candidates.get(second);
         match (one.is_ready, other.is_ready) {
-            (true, true) if other.load.cost() < one.load.cost() => Some(second),
+            (true, true) if other.load.cost() < one.load.cost() * TIE => Some(second),
             (true, _) => Some(first),
             (false, true) => Some(second),
             (false, false) => (0..count)

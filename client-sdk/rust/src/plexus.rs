@@ -99,10 +99,8 @@ impl ServiceLogin {
     }
 
     async fn issue(&self) -> Result<Token, Status> {
-        let request = IssueServiceTokenRequest {
-            service: self.service.clone(),
-            mesh_secret: self.mesh_secret.clone(),
-        };
+        let request =
+            IssueServiceTokenRequest { service: self.service.clone(), mesh_secret: self.mesh_secret.clone() };
         let issued = self.client.clone().issue_service_token(request).await?.into_inner();
         let value = bearer(&issued.access_token)
             .map_err(|error| Status::internal(format!("auth issued no valid token: {error}")))?;

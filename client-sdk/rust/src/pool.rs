@@ -34,7 +34,11 @@ struct Member {
 }
 
 impl Pool {
-    pub(crate) fn new(connector: Arc<dyn Connect>, connect_timeout: Duration, backoff: BackoffPolicy) -> Self {
+    pub(crate) fn new(
+        connector: Arc<dyn Connect>,
+        connect_timeout: Duration,
+        backoff: BackoffPolicy,
+    ) -> Self {
         Self {
             connector,
             connect_timeout,

@@ -100,4 +100,3 @@ impl http_body::Body for ResponseBody {
         self.incoming.size_hint()
     }
 }
-

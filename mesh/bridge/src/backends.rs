@@ -51,7 +51,9 @@ impl Backends {
     /// A name that is neither a service nor a package of the contract.
     pub(crate) fn unknown(&self, descriptors: &DescriptorPool) -> Option<&str> {
         let known = |name: &str| {
-            descriptors.services().any(|service| service.full_name() == name || service.package_name() == name)
+            descriptors
+                .services()
+                .any(|service| service.full_name() == name || service.package_name() == name)
         };
         self.channels.keys().map(String::as_str).find(|name| !known(name))
     }

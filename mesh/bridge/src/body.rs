@@ -65,7 +65,9 @@ mod tests {
         assert!(accepts(&[("content-type", "application/json")]));
         assert!(accepts(&[("content-type", "Application/JSON; charset=\"UTF-8\"; x=y")]));
         assert!(accepts(&[("content-type", "application/json"), ("content-encoding", "identity")]));
-        for wrong in ["text/plain", "application/x-www-form-urlencoded", "application/json; charset=latin1", ""] {
+        for wrong in
+            ["text/plain", "application/x-www-form-urlencoded", "application/json; charset=latin1", ""]
+        {
             assert!(!accepts(&[("content-type", wrong)]), "{wrong}");
         }
         assert!(!accepts(&[]));

@@ -118,7 +118,9 @@ impl Settings {
             if host.is_none_or(|host| host.is_empty() || host.contains('/'))
                 || HeaderValue::from_str(origin).is_err()
             {
-                return wrong("an origin is a scheme and a host, such as https://app.example.com, without a path");
+                return wrong(
+                    "an origin is a scheme and a host, such as https://app.example.com, without a path",
+                );
             }
         }
         Ok(())
@@ -159,8 +161,17 @@ fn is_of_the_transport(name: &str) -> bool {
     name.starts_with("grpc-")
         || name.starts_with("content-")
         || name.ends_with("-bin")
-        || ["connection", "host", "te", "trailer", "transfer-encoding", "upgrade", "traceparent", "tracestate"]
-            .contains(&name)
+        || [
+            "connection",
+            "host",
+            "te",
+            "trailer",
+            "transfer-encoding",
+            "upgrade",
+            "traceparent",
+            "tracestate",
+        ]
+        .contains(&name)
 }
 
 #[cfg(test)]

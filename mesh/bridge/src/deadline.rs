@@ -19,9 +19,10 @@ pub(crate) fn of(headers: &HeaderMap, otherwise: Duration, longest: Duration) ->
             .and_then(seconds)
             .ok_or(Refusal::Header(REQUEST_TIMEOUT, "must be seconds above 0, such as 2.5"))?
     } else if let Some(value) = headers.get(&GRPC_TIMEOUT) {
-        plexus_client::deadline::parse(value)
-            .filter(|timeout| !timeout.is_zero())
-            .ok_or(Refusal::Header("grpc-timeout", "must be up to eight digits and one of H, M, S, m, u, n"))?
+        plexus_client::deadline::parse(value).filter(|timeout| !timeout.is_zero()).ok_or(Refusal::Header(
+            "grpc-timeout",
+            "must be up to eight digits and one of H, M, S, m, u, n",
+        ))?
     } else {
         otherwise
     };

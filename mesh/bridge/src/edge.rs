@@ -140,7 +140,8 @@ fn complete(headers: &mut HeaderMap, request_id: HeaderValue, trace: &SpanContex
     headers.insert("x-request-id", request_id);
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if trace.is_valid() {
-        let value = format!("00-{}-{}-{:02x}", trace.trace_id(), trace.span_id(), trace.trace_flags().to_u8());
+        let value =
+            format!("00-{}-{}-{:02x}", trace.trace_id(), trace.span_id(), trace.trace_flags().to_u8());
         if let Ok(value) = HeaderValue::try_from(value) {
             headers.insert("traceresponse", value);
         }
@@ -151,7 +152,9 @@ fn options(gateway: &Gateway, path: &str, found: &Found) -> Response {
     let allowed = match found {
         _ if pages::ALL.contains(&path) => "GET, HEAD, OPTIONS".to_owned(),
         Found::WrongMethod(allowed) => allowed.clone(),
-        Found::Missing | Found::Operation(..) => return errors::response(Refusal::Missing, &gateway.descriptors),
+        Found::Missing | Found::Operation(..) => {
+            return errors::response(Refusal::Missing, &gateway.descriptors);
+        }
         Found::Malformed => return errors::response(Refusal::MalformedPath, &gateway.descriptors),
     };
     let mut response = Response::new(Body::empty());

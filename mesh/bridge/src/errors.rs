@@ -46,12 +46,8 @@ pub(crate) fn json_of(code: StatusCode, status: &Status, descriptors: &Descripto
         .iter()
         .map(|detail| transcode::json_of_any(descriptors, &detail.type_url, &detail.value))
         .collect();
-    let error = Error {
-        code: code.as_u16(),
-        message: status.message(),
-        status: code_name(status.code()),
-        details,
-    };
+    let error =
+        Error { code: code.as_u16(), message: status.message(), status: code_name(status.code()), details };
     // What cannot fail has no error to tell: text, numbers and values that are JSON already.
     serde_json::to_string(&Envelope { error }).unwrap_or_default()
 }

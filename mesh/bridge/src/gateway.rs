@@ -46,12 +46,7 @@ pub(crate) struct Routed {
 
 impl Gateway {
     /// The answer to a request of `routed.operation`.
-    pub(crate) async fn answer(
-        &self,
-        routed: Routed,
-        parts: Parts,
-        body: Body,
-    ) -> Result<Response, Refusal> {
+    pub(crate) async fn answer(&self, routed: Routed, parts: Parts, body: Body) -> Result<Response, Refusal> {
         let (otherwise, longest) = if routed.operation.method.is_server_streaming() {
             (self.settings.stream_deadline(), self.settings.stream_deadline())
         } else {

@@ -31,8 +31,14 @@ pub(crate) fn routes(gateway: &Gateway) -> Router<Arc<Gateway>> {
         .route("/", get(|| async { Redirect::temporary("/docs") }))
         .route("/openapi.json", get(move || std::future::ready(asset("application/json", document.clone()))))
         .route("/docs", get(async || asset("text/html; charset=utf-8", include_str!("docs/page.html"))))
-        .route("/docs/page.css", get(async || asset("text/css; charset=utf-8", include_str!("docs/page.css"))))
-        .route("/docs/page.js", get(async || asset("text/javascript; charset=utf-8", include_str!("docs/page.js"))))
+        .route(
+            "/docs/page.css",
+            get(async || asset("text/css; charset=utf-8", include_str!("docs/page.css"))),
+        )
+        .route(
+            "/docs/page.js",
+            get(async || asset("text/javascript; charset=utf-8", include_str!("docs/page.js"))),
+        )
         .method_not_allowed_fallback(wrong_method)
 }
 

@@ -82,10 +82,8 @@ impl Refusal {
                     .metadata("limit_bytes", limit.to_string())
             }
             Self::MediaType(expected) => Problem::invalid("content-type", expected),
-            Self::TooLarge(limit) => {
-                invalid(Reason::TooLarge, format!("the body is over {limit} bytes"))
-                    .metadata("limit_bytes", limit.to_string())
-            }
+            Self::TooLarge(limit) => invalid(Reason::TooLarge, format!("the body is over {limit} bytes"))
+                .metadata("limit_bytes", limit.to_string()),
             Self::BodyBroken => Problem::invalid("(body)", "did not arrive whole"),
             Self::Header(name, expected) => Problem::invalid(name, expected),
             Self::Fault(Fault { field, description, at: None }) => Problem::invalid(field, description),
@@ -94,10 +92,12 @@ impl Refusal {
                     .metadata("line", line.to_string())
                     .metadata("column", column.to_string())
             }
-            Self::Overloaded => {
-                Problem::new(Code::ResourceExhausted, Reason::Overloaded, "the bridge is at capacity; try again")
-                    .retry_after(OVERLOADED_RETRY)
-            }
+            Self::Overloaded => Problem::new(
+                Code::ResourceExhausted,
+                Reason::Overloaded,
+                "the bridge is at capacity; try again",
+            )
+            .retry_after(OVERLOADED_RETRY),
             Self::DeadlineExceeded => {
                 Problem::new(Code::DeadlineExceeded, Reason::DeadlineExceeded, "the deadline passed")
             }

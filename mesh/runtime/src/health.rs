@@ -153,12 +153,21 @@ impl Health {
         if !changed {
             return;
         }
-        tracing::info!(
-            replica = self.replica,
-            state = ?report.state,
-            missing = ?report.dependencies.iter().filter(|d| d.error.is_some()).collect::<Vec<_>>(),
-            "the health of a replica changed"
-        );
+        let missing = report.dependencies.iter().filter_map(|dependency| {
+            dependency.error.as_ref().map(|error| format!("{} {error}", dependency.name))
+        });
+        let missing = missing.collect::<Vec<_>>().join("; ");
+        match report.state {
+            State::Ready | State::Draining => {
+                tracing::info!(replica = self.replica, state = ?report.state, "the health of a replica changed");
+            }
+            State::Degraded | State::NotReady => {
+                tracing::warn!(replica = self.replica, state = ?report.state, missing, "the health of a replica changed");
+            }
+            State::Starting | State::Stopped => {
+                tracing::debug!(replica = self.replica, state = ?report.state, missing, "the health of a replica changed");
+            }
+        }
         let serving = if report.state.serves() { ServingStatus::Serving } else { ServingStatus::NotServing };
         self.reporter.set_service_status("", serving).await;
         self.reporter.set_service_status(self.role.name(), serving).await;

@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
+use sqlx::Connection as _;
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -68,12 +69,17 @@ impl PostgresServer {
     /// # Errors
     /// When it does not come up.
     pub async fn resume(&mut self) -> Result<()> {
+        sqlx::any::install_default_drivers();
         let port = self.port.to_string();
         let mut command = as_ordinary_user(&postgres_program("postgres")?, self.folder.path()).await?;
         command.arg("-D").arg(self.folder.path().join("data")).arg("-k").arg(self.folder.path());
         command.args(["-h", "127.0.0.1", "-p", &port, "-c", "fsync=off", "-c", "max_connections=400"]);
         self.keeper = Some(Keeper::start(&command, "INT", self.folder.path())?);
-        answering(self.port, b"\0\0\0\x08\x04\xd2\x16\x2f", b"N").await.context("PostgreSQL did not come up")
+        // It takes connections before it takes statements.
+        let url = self.url();
+        until(async || Ok(sqlx::AnyConnection::connect(&url).await?.close().await?))
+            .await
+            .context("PostgreSQL did not come up")
     }
 
     /// Stops the server as a failure would: connections are cut at once.
@@ -112,7 +118,15 @@ impl RedisServer {
         command.args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--save", "", "--dir"]);
         command.arg(self.folder.path());
         self.keeper = Some(Keeper::start(&command, "TERM", self.folder.path())?);
-        answering(self.port, b"PING\r\n", b"+").await.context("Redis did not come up")
+        let port = self.port;
+        until(async || {
+            let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
+            stream.write_all(b"PING\r\n").await?;
+            stream.read_exact(&mut [0; 5]).await?;
+            Ok(())
+        })
+        .await
+        .context("Redis did not come up")
     }
 
     /// Stops the server; connections are cut.
@@ -201,17 +215,15 @@ fn find<P: AsRef<Path>>(folders: &[P], name: &str) -> Option<PathBuf> {
     folders.iter().map(|folder| folder.as_ref().join(name)).find(|path| path.exists())
 }
 
-/// Waits until the server at `port` answers `hello` with something that begins with `answer`.
-async fn answering(port: u16, hello: &[u8], answer: &[u8]) -> Result<()> {
-    for _ in 0..TRIES_MAX {
-        if let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)).await {
-            let mut first = vec![0; answer.len()];
-            let asked = stream.write_all(hello).await;
-            if asked.is_ok() && stream.read_exact(&mut first).await.is_ok() && first == answer {
-                return Ok(());
-            }
+/// Waits until `answered` succeeds.
+async fn until(answered: impl AsyncFn() -> Result<()>) -> Result<()> {
+    let mut tries = 0;
+    while let Err(error) = answered().await {
+        tries += 1;
+        if tries == TRIES_MAX {
+            return Err(error);
         }
         sleep(TRY_INTERVAL).await;
     }
-    bail!("no answer on port {port}")
+    Ok(())
 }

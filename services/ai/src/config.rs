@@ -96,16 +96,19 @@ impl Settings {
             ("qwen", &self.qwen_api_key),
             ("zhipu", &self.zhipu_api_key),
         ];
-        let short = keys.into_iter().filter(|(_, key)| !key.is_empty()).map(|(preset, key)| ProviderSettings {
-            preset: preset.to_owned(),
-            api_key: key.clone(),
-            ..ProviderSettings::default()
-        });
+        let short =
+            keys.into_iter().filter(|(_, key)| !key.is_empty()).map(|(preset, key)| ProviderSettings {
+                preset: preset.to_owned(),
+                api_key: key.clone(),
+                ..ProviderSettings::default()
+            });
         let mut resolved: Vec<ProviderSettings> = Vec::new();
         for (at, provider) in self.providers.iter().cloned().chain(short).enumerate() {
             let provider = provider.resolve(&format!("providers[{at}]"))?;
-            if provider.name == embedded::PROVIDER || resolved.iter().any(|other| other.name == provider.name) {
-                let message = format!("the name {} is taken; give each provider one of its own", provider.name);
+            if provider.name == embedded::PROVIDER || resolved.iter().any(|other| other.name == provider.name)
+            {
+                let message =
+                    format!("the name {} is taken; give each provider one of its own", provider.name);
                 return Err(SettingError::new(format!("providers[{at}].name"), message));
             }
             resolved.push(provider);
@@ -208,7 +211,10 @@ mod tests {
         };
         let settings = Settings { providers: vec![provider.clone()], ..Settings::default() };
         let resolved = settings.resolved_providers().unwrap().remove(0);
-        assert_eq!((resolved.name, resolved.base_url, resolved.models), ("mine".into(), provider.base_url, provider.models));
+        assert_eq!(
+            (resolved.name, resolved.base_url, resolved.models),
+            ("mine".into(), provider.base_url, provider.models)
+        );
     }
 
     #[test]

@@ -85,10 +85,12 @@ fn refused(refusal: Refusal) -> Problem {
             Reason::ProviderNotConfigured,
             "no provider that can do this is configured; add one to the settings of the ai service",
         ),
-        Refusal::UnknownModel(model) => {
-            Problem::new(Code::NotFound, Reason::NotFound, "no configured provider has this model; list the models")
-                .resource("plexus.ai.v1.Model", model)
-        }
+        Refusal::UnknownModel(model) => Problem::new(
+            Code::NotFound,
+            Reason::NotFound,
+            "no configured provider has this model; list the models",
+        )
+        .resource("plexus.ai.v1.Model", model),
         Refusal::Refused { provider, failure } if failure.cause == Cause::ContentRefused => Problem::new(
             Code::FailedPrecondition,
             Reason::ContentRefused,
@@ -165,7 +167,10 @@ mod tests {
     fn a_refusal_of_quota_keeps_its_details_and_its_faults_stay_inside() {
         let refused = Status::with_details(Code::ResourceExhausted, "used up", vec![1, 2, 3].into());
         let status = Status::from(Error::Quota(Box::new(refused)));
-        assert_eq!((status.code(), status.message(), status.details()), (Code::ResourceExhausted, "used up", &[1, 2, 3][..]));
+        assert_eq!(
+            (status.code(), status.message(), status.details()),
+            (Code::ResourceExhausted, "used up", &[1, 2, 3][..])
+        );
         let fault = Status::invalid_argument("subject: must be user:ID");
         assert_eq!(Status::from(Error::Quota(Box::new(fault))).code(), Code::Internal);
     }

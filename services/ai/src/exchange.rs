@@ -16,8 +16,9 @@ use crate::{
     tokens::Counter,
 };
 
-/// The longest answer, its reasoning included: above any model's 32768 tokens, below what one message may hold.
-const ANSWER_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// The longest answer, its reasoning included: far above any model's 32768 tokens, and with room to spare below the
+/// 4 MiB that a gRPC message may hold.
+const ANSWER_BYTES_MAX: usize = 3584 * 1024;
 
 /// One step of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -22,8 +22,10 @@ pub(crate) async fn run(store: Store, clock: Clock, kept: Duration, stopped: imp
             _ = ticks.tick() => {}
         }
         if let Err(error) = store.forget(clock.now_us().saturating_sub(kept_us)).await {
-            tracing::warn!(error = &error as &dyn std::error::Error,
-                "old answers could not be forgotten; the next round tries again");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "old answers could not be forgotten; the next round tries again"
+            );
         }
     }
 }

@@ -127,6 +127,9 @@ async fn finish(quota: &Quota, id: &str, end: End) {
             End::Release => quota.release(id).await,
         };
         let Err(status) = answer else { return };
+        if end == End::Release && status.code() == Code::NotFound {
+            return;
+        }
         match (pause, is_passing(&status)) {
             (Some(pause), true) => tokio::time::sleep(pause).await,
             _ => {
@@ -139,5 +142,8 @@ async fn finish(quota: &Quota, id: &str, end: End) {
 }
 
 fn is_passing(status: &Status) -> bool {
-    matches!(status.code(), Code::Unavailable | Code::DeadlineExceeded | Code::Unknown | Code::Internal | Code::Aborted)
+    matches!(
+        status.code(),
+        Code::Unavailable | Code::DeadlineExceeded | Code::Unknown | Code::Internal | Code::Aborted
+    )
 }

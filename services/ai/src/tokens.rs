@@ -12,7 +12,7 @@ const TOKENS_PER_MESSAGE: i64 = 4;
 /// It is an estimate: measured vocabularies need 0.6 to 1.1 tokens for a Han character and 1.2 to 1.5 for an
 /// English word, and this counts 1.0 and about 1.5. It errs on the side of more, since it reserves.
 #[must_use]
-pub fn estimate(text: &str) -> i64 {
+pub(crate) fn estimate(text: &str) -> i64 {
     let mut counter = Counter::default();
     counter.add(text);
     counter.tokens()
@@ -20,20 +20,20 @@ pub fn estimate(text: &str) -> i64 {
 
 /// The tokens of one message of a conversation, its frame included.
 #[must_use]
-pub fn estimate_message(text: &str) -> i64 {
+pub(crate) fn estimate_message(text: &str) -> i64 {
     estimate(text).saturating_add(TOKENS_PER_MESSAGE)
 }
 
 /// Counts a text that arrives in parts, with the same result as for the whole.
 #[derive(Clone, Debug, Default)]
-pub struct Counter {
+pub(crate) struct Counter {
     tokens: i64,
     word_characters: i64,
 }
 
 impl Counter {
     /// Counts the next part.
-    pub fn add(&mut self, part: &str) {
+    pub(crate) fn add(&mut self, part: &str) {
         for character in part.chars() {
             if is_cjk(character) {
                 self.end_word();
@@ -48,7 +48,7 @@ impl Counter {
 
     /// The tokens so far.
     #[must_use]
-    pub fn tokens(&self) -> i64 {
+    pub(crate) fn tokens(&self) -> i64 {
         self.tokens + ceil_div(self.word_characters)
     }
 

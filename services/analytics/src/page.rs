@@ -138,10 +138,20 @@ fn section(heading: &str, content: impl IntoIterator<Item = Markup>) -> Markup {
 }
 
 fn figure(caption: &str, drawing: Markup) -> Markup {
-    Markup::element("figure", &[], [Markup::labelled("figcaption", &[], caption), drawing])
+    Markup::element(
+        "figure",
+        &[],
+        [Markup::labelled("figcaption", &[], caption), scrolling(caption, drawing)],
+    )
 }
 
-/// A table whose first column names the row; it scrolls by itself on narrow screens.
+/// A part that is scrolled by itself on narrow screens, also with the keyboard.
+fn scrolling(label: &str, part: Markup) -> Markup {
+    let region = [("class", "scroll"), ("tabindex", "0"), ("role", "region"), ("aria-label", label)];
+    Markup::element("div", &region, [part])
+}
+
+/// A table whose first column names the row.
 fn table(caption: &str, columns: &[&str], rows: impl Iterator<Item = Vec<String>>) -> Markup {
     let heads = columns.iter().map(|column| Markup::labelled("th", &[("scope", "col")], column));
     let head = Markup::element("thead", &[], [Markup::element("tr", &[], heads)]);
@@ -152,10 +162,8 @@ fn table(caption: &str, columns: &[&str], rows: impl Iterator<Item = Vec<String>
         });
         Markup::element("tr", &[], cells)
     });
-    let caption = Markup::labelled("caption", &[], caption);
-    let table = Markup::element("table", &[], [caption, head, Markup::element("tbody", &[], body)]);
-    let region = [("class", "scroll"), ("tabindex", "0")];
-    Markup::element("div", &region, [table])
+    let title = Markup::labelled("caption", &[], caption);
+    scrolling(caption, Markup::element("table", &[], [title, head, Markup::element("tbody", &[], body)]))
 }
 
 fn name(text: &str) -> String {

@@ -11,20 +11,20 @@ use uuid::Uuid;
 use crate::error::Error;
 
 /// How long an access token holds: also how long a disabled user's last token still works.
-pub const ACCESS_TOKEN_SECONDS: i64 = 600;
+pub(crate) const ACCESS_TOKEN_SECONDS: i64 = 600;
 
 /// A signed access token.
 #[derive(Clone, Debug)]
-pub struct AccessToken {
+pub(crate) struct AccessToken {
     /// The JWT.
-    pub token: Secret,
+    pub(crate) token: Secret,
     /// When it expires, in epoch microseconds.
-    pub expire_time_us: i64,
+    pub(crate) expire_time_us: i64,
 }
 
 /// For whom a token speaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Subject {
+pub(crate) struct Subject {
     name: String,
     session_id: String,
     roles: Vec<String>,
@@ -33,24 +33,24 @@ pub struct Subject {
 impl Subject {
     /// A user with these roles; `session_id` is empty when an API key stands for them.
     #[must_use]
-    pub fn user(user_id: &str, session_id: &str, roles: &[String]) -> Self {
+    pub(crate) fn user(user_id: &str, session_id: &str, roles: &[String]) -> Self {
         Self { name: format!("user:{user_id}"), session_id: session_id.to_owned(), roles: roles.to_vec() }
     }
 
     /// A service of the mesh; services hold no roles.
     #[must_use]
-    pub fn service(name: &str) -> Self {
+    pub(crate) fn service(name: &str) -> Self {
         Self { name: format!("service:{name}"), session_id: String::new(), roles: Vec::new() }
     }
 }
 
 /// Signs tokens with the newest key.
-pub struct Signer(SigningKey);
+pub(crate) struct Signer(SigningKey);
 
 impl Signer {
     /// With this key.
     #[must_use]
-    pub fn new(key: SigningKey) -> Self {
+    pub(crate) fn new(key: SigningKey) -> Self {
         Self(key)
     }
 
@@ -58,7 +58,7 @@ impl Signer {
     ///
     /// # Errors
     /// When signing fails.
-    pub fn issue(&self, subject: Subject, now_us: i64) -> Result<AccessToken, Error> {
+    pub(crate) fn issue(&self, subject: Subject, now_us: i64) -> Result<AccessToken, Error> {
         let issued_at = now_us.div_euclid(1_000_000);
         let claims = Claims {
             sub: subject.name,

@@ -23,23 +23,23 @@ const SHOWN_CHARACTERS: usize = 20;
 /// What a purpose takes.
 const DISPLAY_NAME_CHARACTERS_MAX: usize = 128;
 /// A person with more keys than this has lost sight of them.
-pub const API_KEYS_PER_USER_MAX: i64 = 100;
+pub(crate) const API_KEYS_PER_USER_MAX: i64 = 100;
 
 /// A key for a program, without its secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ApiKey {
+pub(crate) struct ApiKey {
     /// The id.
-    pub api_key_id: String,
+    pub(crate) api_key_id: String,
     /// Whose it is.
-    pub user_id: String,
+    pub(crate) user_id: String,
     /// What it is for.
-    pub display_name: String,
+    pub(crate) display_name: String,
     /// In epoch microseconds.
-    pub create_time_us: i64,
+    pub(crate) create_time_us: i64,
     /// In epoch microseconds; 0: never.
-    pub expire_time_us: i64,
+    pub(crate) expire_time_us: i64,
     /// In epoch microseconds; 0: it has not been.
-    pub revoke_time_us: i64,
+    pub(crate) revoke_time_us: i64,
 }
 
 impl ApiKey {
@@ -47,7 +47,7 @@ impl ApiKey {
     ///
     /// # Errors
     /// [`Error::Invalid`] names what is wrong.
-    pub fn new(user_id: String, display_name: String, expire_time_us: i64, now_us: i64) -> Result<Self, Error> {
+    pub(crate) fn new(user_id: String, display_name: String, expire_time_us: i64, now_us: i64) -> Result<Self, Error> {
         let length = display_name.chars().count();
         if length == 0 || length > DISPLAY_NAME_CHARACTERS_MAX || display_name.chars().any(char::is_control) {
             return Err(Error::invalid("display_name", "must be 1 to 128 characters without control characters"));
@@ -67,20 +67,20 @@ impl ApiKey {
 
     /// The first characters of its secret.
     #[must_use]
-    pub fn prefix(&self) -> String {
+    pub(crate) fn prefix(&self) -> String {
         format!("{PREFIX}{}", self.api_key_id).chars().take(SHOWN_CHARACTERS).collect()
     }
 
     /// Whether it works at `now_us`.
     #[must_use]
-    pub fn is_usable(&self, now_us: i64) -> bool {
+    pub(crate) fn is_usable(&self, now_us: i64) -> bool {
         self.revoke_time_us == 0 && (self.expire_time_us == 0 || now_us < self.expire_time_us)
     }
 }
 
 /// The secret of a key.
 #[derive(Clone, PartialEq, Eq)]
-pub struct KeySecret {
+pub(crate) struct KeySecret {
     api_key_id: String,
     secret: String,
 }
@@ -90,7 +90,7 @@ impl KeySecret {
     ///
     /// Derived and not random, so that a repeated request gets the same answer although only the hash is kept.
     #[must_use]
-    pub fn derive(derivation: &Derivation, request: (&str, &str), api_key_id: &str) -> Self {
+    pub(crate) fn derive(derivation: &Derivation, request: (&str, &str), api_key_id: &str) -> Self {
         let (caller, request_id) = request;
         let parts = [caller.as_bytes(), request_id.as_bytes(), api_key_id.as_bytes()];
         let secret = hexadecimal(&derivation.derive("the secret of an API key", &parts));
@@ -99,7 +99,7 @@ impl KeySecret {
 
     /// The secret in `text`; `None` when it has another form or a typing error.
     #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let body = text.strip_prefix(PREFIX)?;
         let lower_hexadecimal = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
         if body.len() != ID_CHARACTERS + SECRET_CHARACTERS + CHECKSUM_CHARACTERS
@@ -115,19 +115,19 @@ impl KeySecret {
 
     /// The secret as its holder keeps it.
     #[must_use]
-    pub fn reveal(&self) -> Secret {
+    pub(crate) fn reveal(&self) -> Secret {
         Secret::new(format!("{PREFIX}{}{}{}", self.api_key_id, self.secret, self.checksum()))
     }
 
     /// The key it belongs to.
     #[must_use]
-    pub fn api_key_id(&self) -> &str {
+    pub(crate) fn api_key_id(&self) -> &str {
         &self.api_key_id
     }
 
     /// The digest under which it is stored.
     #[must_use]
-    pub fn hash(&self) -> [u8; DIGEST_BYTES] {
+    pub(crate) fn hash(&self) -> [u8; DIGEST_BYTES] {
         digest(self.secret.as_bytes())
     }
 

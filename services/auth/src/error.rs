@@ -14,7 +14,7 @@ const WATCHERS_RETRY: Duration = Duration::from_secs(5);
 
 /// Why auth refused or failed.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// Unknown, wrong or disabled: a caller must not learn which.
     #[error("the credentials are wrong")]
     WrongCredentials,
@@ -85,7 +85,7 @@ pub enum Error {
 
 /// What a name that leads nowhere was to lead to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// A user.
     User,
     /// A role.
@@ -114,12 +114,12 @@ impl Kind {
 
 impl Error {
     /// `field` is wrong; `description` says what it has to be.
-    pub fn invalid(field: impl Into<String>, description: impl Into<String>) -> Self {
+    pub(crate) fn invalid(field: impl Into<String>, description: impl Into<String>) -> Self {
         Self::Invalid { field: field.into(), description: description.into() }
     }
 
     /// There is no `kind` called `name`.
-    pub fn not_found(kind: Kind, name: impl Into<String>) -> Self {
+    pub(crate) fn not_found(kind: Kind, name: impl Into<String>) -> Self {
         Self::NotFound { kind, name: name.into() }
     }
 }

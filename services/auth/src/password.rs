@@ -36,7 +36,7 @@ const GENERATED_ALPHABET: &[u8; 57] = b"23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefgh
 ///
 /// # Errors
 /// [`Error::WeakPassword`] says which rule it breaks.
-pub fn check(field: &str, password: &Secret, login_name: &str) -> Result<(), Error> {
+pub(crate) fn check(field: &str, password: &Secret, login_name: &str) -> Result<(), Error> {
     let weak = |description: &str| {
         Err(Error::WeakPassword { field: field.to_owned(), description: description.to_owned() })
     };
@@ -55,7 +55,7 @@ pub fn check(field: &str, password: &Secret, login_name: &str) -> Result<(), Err
 
 /// Whether a password that somebody claims to have could be one at all; others are not worth hashing.
 #[must_use]
-pub fn is_plausible(password: &Secret) -> bool {
+pub(crate) fn is_plausible(password: &Secret) -> bool {
     !password.is_empty() && password.reveal().chars().count() <= CHARACTERS_MAX
 }
 
@@ -63,7 +63,7 @@ pub fn is_plausible(password: &Secret) -> bool {
 ///
 /// # Errors
 /// When the system has no randomness to give.
-pub fn generate() -> Result<Secret, Error> {
+pub(crate) fn generate() -> Result<Secret, Error> {
     let mut password = String::with_capacity(GENERATED_CHARACTERS);
     // Bytes beyond the largest multiple of the alphabet's length would favour its first characters.
     let fair = u8::MAX - u8::MAX % 57;
@@ -79,7 +79,7 @@ pub fn generate() -> Result<Secret, Error> {
 
 /// Hashes passwords, so many at a time and so many waiting; clones share the slots.
 #[derive(Clone, Debug)]
-pub struct Hasher {
+pub(crate) struct Hasher {
     slots: Arc<Semaphore>,
     places: Arc<Semaphore>,
 }
@@ -90,7 +90,7 @@ type Turn = (OwnedSemaphorePermit, OwnedSemaphorePermit);
 impl Hasher {
     /// With this many slots, and this many callers waiting for one.
     #[must_use]
-    pub fn new(slots: usize, waiters_max: usize) -> Self {
+    pub(crate) fn new(slots: usize, waiters_max: usize) -> Self {
         Self {
             slots: Arc::new(Semaphore::new(slots)),
             places: Arc::new(Semaphore::new(slots.saturating_add(waiters_max).min(Semaphore::MAX_PERMITS))),
@@ -101,7 +101,7 @@ impl Hasher {
     ///
     /// # Errors
     /// [`Error::HashingBusy`] when enough callers wait already.
-    pub async fn hash(&self, password: Secret) -> Result<String, Error> {
+    pub(crate) async fn hash(&self, password: Secret) -> Result<String, Error> {
         self.run(move || {
             let salt = secrets::random::<16>()?;
             let hashed = argon2()?.hash_password_with_salt(password.reveal().as_bytes(), &salt);
@@ -114,7 +114,7 @@ impl Hasher {
     ///
     /// # Errors
     /// [`Error::HashingBusy`] when enough callers wait already.
-    pub async fn verify(&self, password: Secret, stored: Option<String>) -> Result<bool, Error> {
+    pub(crate) async fn verify(&self, password: Secret, stored: Option<String>) -> Result<bool, Error> {
         self.run(move || {
             let known = stored.is_some();
             let stored = stored.as_deref().unwrap_or(DUMMY_HASH);

@@ -26,7 +26,7 @@ const TOKEN_BYTES: usize = ID_BYTES + FAMILY_BYTES + SECRET_BYTES;
 
 /// A refresh token.
 #[derive(Clone, PartialEq, Eq)]
-pub struct RefreshToken {
+pub(crate) struct RefreshToken {
     session_id: Uuid,
     family: [u8; FAMILY_BYTES],
     secret: [u8; SECRET_BYTES],
@@ -37,7 +37,7 @@ impl RefreshToken {
     ///
     /// # Errors
     /// When the system has no randomness to give.
-    pub fn first() -> Result<Self, Error> {
+    pub(crate) fn first() -> Result<Self, Error> {
         Ok(Self { session_id: Uuid::now_v7(), family: random()?, secret: random()? })
     }
 
@@ -45,13 +45,13 @@ impl RefreshToken {
     ///
     /// # Errors
     /// When the system has no randomness to give.
-    pub fn next(&self) -> Result<Self, Error> {
+    pub(crate) fn next(&self) -> Result<Self, Error> {
         Ok(Self { secret: random()?, ..self.clone() })
     }
 
     /// The token in `text`; `None` when it has another form.
     #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let bytes = URL_SAFE_NO_PAD.decode(text.strip_prefix(PREFIX)?).ok()?;
         let bytes: [u8; TOKEN_BYTES] = bytes.try_into().ok()?;
         let (id, rest) = bytes.split_first_chunk::<ID_BYTES>()?;
@@ -62,7 +62,7 @@ impl RefreshToken {
 
     /// The token as its holder keeps it.
     #[must_use]
-    pub fn reveal(&self) -> Secret {
+    pub(crate) fn reveal(&self) -> Secret {
         let mut bytes = Vec::with_capacity(TOKEN_BYTES);
         bytes.extend_from_slice(self.session_id.as_bytes());
         bytes.extend_from_slice(&self.family);
@@ -72,19 +72,19 @@ impl RefreshToken {
 
     /// The session it belongs to.
     #[must_use]
-    pub fn session_id(&self) -> String {
+    pub(crate) fn session_id(&self) -> String {
         self.session_id.to_string()
     }
 
     /// The digest of the part that all tokens of the session share.
     #[must_use]
-    pub fn family_hash(&self) -> [u8; DIGEST_BYTES] {
+    pub(crate) fn family_hash(&self) -> [u8; DIGEST_BYTES] {
         digest(&self.family)
     }
 
     /// The digest of the part that only this token has.
     #[must_use]
-    pub fn secret_hash(&self) -> [u8; DIGEST_BYTES] {
+    pub(crate) fn secret_hash(&self) -> [u8; DIGEST_BYTES] {
         digest(&self.secret)
     }
 }

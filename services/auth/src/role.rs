@@ -8,17 +8,17 @@ use crate::error::Error;
 /// Fits a line of a table.
 const NAME_CHARACTERS_MAX: usize = 64;
 /// Every service holds all roles in memory and receives them whole after each change.
-pub const ROLES_MAX: i64 = 256;
+pub(crate) const ROLES_MAX: i64 = 256;
 
 /// A named set of permissions.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Role {
+pub(crate) struct Role {
     /// Its name.
-    pub name: String,
+    pub(crate) name: String,
     /// What its holders may do, sorted.
-    pub permissions: Vec<String>,
+    pub(crate) permissions: Vec<String>,
     /// Whether the service made it; then nobody changes or deletes it.
-    pub built_in: bool,
+    pub(crate) built_in: bool,
 }
 
 impl Role {
@@ -26,7 +26,7 @@ impl Role {
     ///
     /// # Errors
     /// [`Error::Invalid`] names what is wrong: the name, or permissions that no method asks for.
-    pub fn new(name: String, mut held: Vec<String>) -> Result<Self, Error> {
+    pub(crate) fn new(name: String, mut held: Vec<String>) -> Result<Self, Error> {
         let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
         if name.is_empty() || name.len() > NAME_CHARACTERS_MAX || !name.bytes().all(allowed) {
             return Err(Error::invalid("role.name", "must be 1 to 64 characters: a-z, 0-9 and -"));
@@ -46,7 +46,7 @@ impl Role {
     ///
     /// # Errors
     /// [`Error::WrongState`] for built-in roles, [`Error::NotHeld`] names a permission that is missing.
-    pub fn check_replaces(&self, caller: &Caller, old: Option<&Self>) -> Result<(), Error> {
+    pub(crate) fn check_replaces(&self, caller: &Caller, old: Option<&Self>) -> Result<(), Error> {
         if let Some(old) = old {
             old.check_removable(caller)?;
         }
@@ -57,7 +57,7 @@ impl Role {
     ///
     /// # Errors
     /// [`Error::WrongState`] for built-in roles, [`Error::NotHeld`] names a permission that is missing.
-    pub fn check_removable(&self, caller: &Caller) -> Result<(), Error> {
+    pub(crate) fn check_removable(&self, caller: &Caller) -> Result<(), Error> {
         if self.built_in {
             return Err(Error::WrongState("the roles admin and user are built in and stay as they are"));
         }
@@ -69,7 +69,7 @@ impl Role {
 ///
 /// # Errors
 /// [`Error::NotHeld`] names the first that is missing.
-pub fn check_held(caller: &Caller, permissions: &[String]) -> Result<(), Error> {
+pub(crate) fn check_held(caller: &Caller, permissions: &[String]) -> Result<(), Error> {
     match permissions.iter().find(|permission| !caller.may(permission)) {
         None => Ok(()),
         Some(missing) => Err(Error::NotHeld(missing.clone())),

@@ -13,13 +13,13 @@ use subtle::ConstantTimeEq as _;
 use crate::error::Error;
 
 /// The length of every key and digest here, in bytes.
-pub const DIGEST_BYTES: usize = 32;
+pub(crate) const DIGEST_BYTES: usize = 32;
 
 /// `N` bytes from the system's randomness.
 ///
 /// # Errors
 /// When the system has none to give.
-pub fn random<const N: usize>() -> Result<[u8; N], Error> {
+pub(crate) fn random<const N: usize>() -> Result<[u8; N], Error> {
     let mut bytes = [0; N];
     SystemRandom::new().fill(&mut bytes).map_err(|_| Error::Cryptography("no randomness"))?;
     Ok(bytes)
@@ -27,13 +27,13 @@ pub fn random<const N: usize>() -> Result<[u8; N], Error> {
 
 /// The SHA-256 digest under which a secret with at least 128 random bits is stored.
 #[must_use]
-pub fn digest(secret: &[u8]) -> [u8; DIGEST_BYTES] {
+pub(crate) fn digest(secret: &[u8]) -> [u8; DIGEST_BYTES] {
     Sha256::digest(secret).into()
 }
 
 /// Whether two texts are equal, in a time that tells nothing about where they differ.
 #[must_use]
-pub fn equal(left: &[u8], right: &[u8]) -> bool {
+pub(crate) fn equal(left: &[u8], right: &[u8]) -> bool {
     digest(left).ct_eq(&digest(right)).into()
 }
 
@@ -41,12 +41,12 @@ pub fn equal(left: &[u8], right: &[u8]) -> bool {
 ///
 /// Whoever steals the database alone can thus neither derive API keys nor try passwords against kept requests.
 #[derive(Clone)]
-pub struct Derivation(hmac::Key);
+pub(crate) struct Derivation(hmac::Key);
 
 impl Derivation {
     /// From the key in the database and the secret of the mesh.
     #[must_use]
-    pub fn new(stored: &[u8], mesh_secret: &Secret) -> Self {
+    pub(crate) fn new(stored: &[u8], mesh_secret: &Secret) -> Self {
         let mesh_key = hmac::Key::new(hmac::HMAC_SHA256, mesh_secret.reveal().as_bytes());
         let key = hmac::sign(&mesh_key, stored);
         Self(hmac::Key::new(hmac::HMAC_SHA256, key.as_ref()))
@@ -54,7 +54,7 @@ impl Derivation {
 
     /// The value for `parts` under `purpose`: the same for the same, and no other.
     #[must_use]
-    pub fn derive(&self, purpose: &str, parts: &[&[u8]]) -> Vec<u8> {
+    pub(crate) fn derive(&self, purpose: &str, parts: &[&[u8]]) -> Vec<u8> {
         let mut context = hmac::Context::with_key(&self.0);
         for part in std::iter::once(&purpose.as_bytes()).chain(parts) {
             // Each part goes with its length, so that "ab","c" and "a","bc" differ.

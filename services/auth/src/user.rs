@@ -2,6 +2,7 @@
 
 use plexus_runtime::identity::Caller;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::{
     error::Error,
@@ -14,41 +15,57 @@ const LOGIN_NAME_CHARACTERS_MAX: usize = 64;
 /// A full name with titles.
 const DISPLAY_NAME_CHARACTERS_MAX: usize = 128;
 /// Every access token names all roles; with more it would outgrow the header limits of proxies.
-pub const ROLES_PER_USER_MAX: usize = 64;
+pub(crate) const ROLES_PER_USER_MAX: usize = 64;
 
 /// A person who may log in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct User {
+pub(crate) struct User {
     /// The id.
-    pub user_id: String,
+    pub(crate) user_id: String,
     /// What they type to log in.
-    pub login_name: String,
+    pub(crate) login_name: String,
     /// What others see.
-    pub display_name: String,
+    pub(crate) display_name: String,
     /// Names of roles, sorted.
-    pub roles: Vec<String>,
+    pub(crate) roles: Vec<String>,
     /// Whether they have been disabled.
-    pub disabled: bool,
+    pub(crate) disabled: bool,
     /// In epoch microseconds.
-    pub create_time_us: i64,
+    pub(crate) create_time_us: i64,
     /// In epoch microseconds.
-    pub update_time_us: i64,
+    pub(crate) update_time_us: i64,
+}
+
+impl User {
+    /// A user made at `now_us`, with an id of their own.
+    #[must_use]
+    pub(crate) fn new(login_name: String, display_name: String, roles: Vec<String>, now_us: i64) -> Self {
+        Self {
+            user_id: Uuid::now_v7().to_string(),
+            login_name,
+            display_name,
+            roles,
+            disabled: false,
+            create_time_us: now_us,
+            update_time_us: now_us,
+        }
+    }
 }
 
 /// What an update changes; `None` stays as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Change {
+pub(crate) struct Change {
     /// What others see.
-    pub display_name: Option<String>,
+    pub(crate) display_name: Option<String>,
     /// Names of roles.
-    pub roles: Option<Vec<String>>,
+    pub(crate) roles: Option<Vec<String>>,
 }
 
 /// Holds a login name, sent in `field`, to the rules.
 ///
 /// # Errors
 /// [`Error::Invalid`] says what it has to be.
-pub fn check_login_name(field: &str, name: &str) -> Result<(), Error> {
+pub(crate) fn check_login_name(field: &str, name: &str) -> Result<(), Error> {
     let allowed = |character: char| character.is_ascii_alphanumeric() || "._@+-".contains(character);
     if name.is_empty() || name.len() > LOGIN_NAME_CHARACTERS_MAX || !name.chars().all(allowed) {
         return Err(Error::invalid(field, "must be 1 to 64 characters: a-z, A-Z, 0-9 and . _ @ + -"));
@@ -58,7 +75,7 @@ pub fn check_login_name(field: &str, name: &str) -> Result<(), Error> {
 
 /// The form of a login name in which two names that differ only in case are one.
 #[must_use]
-pub fn login_key(login_name: &str) -> String {
+pub(crate) fn login_key(login_name: &str) -> String {
     login_name.to_ascii_lowercase()
 }
 
@@ -66,7 +83,7 @@ pub fn login_key(login_name: &str) -> String {
 ///
 /// # Errors
 /// [`Error::Invalid`] says what it has to be.
-pub fn check_display_name(field: &str, name: &str) -> Result<(), Error> {
+pub(crate) fn check_display_name(field: &str, name: &str) -> Result<(), Error> {
     if name.chars().count() > DISPLAY_NAME_CHARACTERS_MAX || name.chars().any(char::is_control) {
         return Err(Error::invalid(field, "must be at most 128 characters without control characters"));
     }
@@ -77,7 +94,7 @@ pub fn check_display_name(field: &str, name: &str) -> Result<(), Error> {
 ///
 /// # Errors
 /// [`Error::Invalid`] when there are too many.
-pub fn role_names(field: &str, mut names: Vec<String>) -> Result<Vec<String>, Error> {
+pub(crate) fn role_names(field: &str, mut names: Vec<String>) -> Result<Vec<String>, Error> {
     names.sort();
     names.dedup();
     if names.len() > ROLES_PER_USER_MAX {
@@ -90,7 +107,7 @@ pub fn role_names(field: &str, mut names: Vec<String>) -> Result<Vec<String>, Er
 ///
 /// # Errors
 /// [`Error::NotHeld`] names a permission that is missing.
-pub fn check_grant(caller: &Caller, roles: &[Role]) -> Result<(), Error> {
+pub(crate) fn check_grant(caller: &Caller, roles: &[Role]) -> Result<(), Error> {
     roles.iter().try_for_each(|role| role::check_held(caller, &role.permissions))
 }
 
@@ -100,7 +117,7 @@ pub fn check_grant(caller: &Caller, roles: &[Role]) -> Result<(), Error> {
 ///
 /// # Errors
 /// [`Error::NotHeld`] or [`Error::WrongState`].
-pub fn check_regrant(caller: &Caller, user_id: &str, old: &[Role], new: &[Role]) -> Result<(), Error> {
+pub(crate) fn check_regrant(caller: &Caller, user_id: &str, old: &[Role], new: &[Role]) -> Result<(), Error> {
     let changed = |from: &[Role], to: &[Role]| {
         from.iter().filter(|role| !to.iter().any(|other| other.name == role.name)).cloned().collect::<Vec<_>>()
     };
@@ -116,7 +133,7 @@ pub fn check_regrant(caller: &Caller, user_id: &str, old: &[Role], new: &[Role])
 ///
 /// # Errors
 /// [`Error::NotHeld`] or [`Error::WrongState`].
-pub fn check_disable(caller: &Caller, user_id: &str, roles: &[Role]) -> Result<(), Error> {
+pub(crate) fn check_disable(caller: &Caller, user_id: &str, roles: &[Role]) -> Result<(), Error> {
     if is_self(caller, user_id) {
         return Err(Error::WrongState("you cannot disable yourself; ask another administrator"));
     }

@@ -93,8 +93,8 @@ fn scan(css: &str) -> Result<(), (usize, String)> {
                 1
             }
             '&' | '\\' | '<' => return fault("\"&\", \"\\\" and \"<\" cannot be used"),
-            '@' => at_rule(rest).or_else(fault)?,
-            _ if character.is_ascii_alphabetic() => word(rest).or_else(fault)?,
+            '@' => at_rule(rest).map_err(|message| (at, message.to_owned()))?,
+            _ if character.is_ascii_alphabetic() => word(rest).map_err(|message| (at, message.to_owned()))?,
             _ if character.is_control() && !"\t\n\r".contains(character) => return fault("a control character"),
             _ => character.len_utf8(),
         };

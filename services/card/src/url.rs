@@ -27,7 +27,8 @@ pub(crate) fn allowed_or_blocked(url: &str) -> &str {
 ///
 /// A host is settled by the "/", "?" or "#" after it, none of which an encoded value can hold.
 pub(crate) fn is_fixed_beginning(beginning: &str) -> bool {
-    let lower = beginning.to_ascii_lowercase();
+    // Browsers drop white space before a URL.
+    let lower = beginning.trim_start().to_ascii_lowercase();
     if lower.starts_with("mailto:") || lower.starts_with("tel:") {
         return true;
     }
@@ -38,7 +39,8 @@ pub(crate) fn is_fixed_beginning(beginning: &str) -> bool {
         Some(rest) => {
             let host = rest.trim_start_matches(['/', '\\']);
             match rest.len() - host.len() {
-                1 if after_scheme.is_none() => !host.is_empty() || beginning == "/",
+                // After a bare "/" an empty value and another "/" would make "//", which begins a host.
+                1 if after_scheme.is_none() => !host.is_empty(),
                 2 => host.find(is_separator).is_some_and(|index| index > 0),
                 _ => false,
             }
@@ -83,10 +85,10 @@ mod tests {
 
     #[test]
     fn values_follow_only_where_a_url_leads_somewhere_for_certain() {
-        for beginning in ["/", "/p/", "?q=", "#", "https://a.b/", "HTTPS://a.b?x=", "mailto:", "tel:+", "a/b", "./"] {
+        for beginning in ["/p", "/p/", "?q=", "#", "https://a.b/", "HTTPS://a.b?x=", "mailto:", "tel:+", "a/b", "./"] {
             assert!(is_fixed_beginning(beginning), "{beginning}");
         }
-        for beginning in ["", "//", "///", "/\\", "https:", "https:/", "https://", "https://a.b", "https:///x", "//a", "javascript:", "java", "data:x/", "\\\\x"] {
+        for beginning in ["", "/", " //", "//", "///", "/\\", "https:", "https:/", "https://", "https://a.b", "https:///x", "//a", "javascript:", "java", "data:x/", "\\\\x"] {
             assert!(!is_fixed_beginning(beginning), "{beginning}");
         }
     }

@@ -136,7 +136,8 @@ mod tests {
 
     #[test]
     fn each_setting_that_makes_no_sense_is_named() {
-        let broken: [(&str, fn(&mut Settings)); 5] = [
+        type Change = fn(&mut Settings);
+        let broken: [(&str, Change); 5] = [
             ("reservation_ttl_seconds", |settings| settings.reservation_ttl_seconds = 0),
             ("expire_interval_ms", |settings| settings.expire_interval_ms = 1),
             ("history_days", |settings| settings.history_days = 0),

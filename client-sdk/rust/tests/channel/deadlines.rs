@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use plexus_client::deadline;
 use tokio::time::Instant;
-use tonic::{Code, Request};
+use tonic::{Code, Request, Status, body::Body};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+use tower::Service as _;
 
-use crate::replica::{Replica, Seen, builder, check, connected, until};
+use crate::replica::{Replica, Seen, builder, check, connected, serve, until};
 
 const SHORT: Duration = Duration::from_millis(80);
 
@@ -40,8 +41,11 @@ async fn a_server_that_never_answers_ends_in_deadline_exceeded_and_learns_of_it(
 async fn a_deadline_covers_the_body_of_a_stream() {
     let replica = Replica::start().await;
     let channel = connected(&[&replica]).await;
-    let mut stream =
-        HealthClient::new(channel.clone()).watch(request("", Duration::from_millis(300))).await.unwrap().into_inner();
+    let mut stream = HealthClient::new(channel.clone())
+        .watch(request("", Duration::from_millis(300)))
+        .await
+        .unwrap()
+        .into_inner();
     assert!(stream.message().await.unwrap().is_some());
     assert_eq!(stream.message().await.unwrap_err().code(), Code::DeadlineExceeded);
     drop(stream);
@@ -103,6 +107,34 @@ async fn dropping_a_call_or_a_stream_cancels_it_at_the_server() {
     drop(stream);
     replica.seen.cancelled.acquire().await.unwrap().forget();
     until(|| channel.status()[0].in_flight == 0).await;
+}
+
+#[tokio::test]
+async fn dropping_a_response_cancels_a_request_stream_that_is_still_open() {
+    let (address, runtime, cancelled) =
+        serve("127.0.0.1:0".parse().unwrap(), |listener, cancelled| async move {
+            let (socket, _) = listener.accept().await.unwrap();
+            let mut connection = h2::server::handshake(socket).await.unwrap();
+            let (request, mut respond) = connection.accept().await.unwrap().unwrap();
+            let _open = respond.send_response(http::Response::new(()), false).unwrap();
+            let mut body = request.into_body();
+            tokio::spawn(async move {
+                let error = body.data().await.unwrap().unwrap_err();
+                assert_eq!(error.reason(), Some(h2::Reason::CANCEL));
+                cancelled.cancel();
+            });
+            while connection.accept().await.is_some() {}
+        })
+        .await;
+    let mut channel = builder().endpoints([address]).build();
+    let endless = tokio_stream::pending::<Result<http_body::Frame<bytes::Bytes>, Status>>();
+    let mut request = http::Request::new(Body::new(http_body_util::StreamBody::new(endless)));
+    *request.method_mut() = http::Method::POST;
+    *request.uri_mut() = "/chat.v1.Chat/Talk".parse().unwrap();
+    let response = channel.call(request).await.unwrap();
+    drop(response);
+    cancelled.cancelled().await;
+    runtime.shutdown_background();
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use std::sync::{
 use plexus_client::{Address, ConnectionState, ManualResolver};
 use tonic::{Code, transport::Server};
 
-use crate::replica::{Replica, builder, check, connected, state_of, until};
+use crate::replica::{Replica, builder, check, connected, serve, state_of, until};
 
 #[tokio::test]
 async fn calls_are_spread_over_all_replicas() {
@@ -116,7 +116,8 @@ async fn calls_follow_the_resolver_when_the_set_is_replaced() {
     assert_eq!(old.seen.count(), 1);
 
     resolver.replace([Address::from(new.address)]);
-    until(|| state_of(&channel, &old).is_none() && state_of(&channel, &new) == Some(ConnectionState::Ready)).await;
+    until(|| state_of(&channel, &old).is_none() && state_of(&channel, &new) == Some(ConnectionState::Ready))
+        .await;
     while new.seen.count() == 0 {
         check(&channel, "").await.unwrap();
     }
@@ -152,11 +153,19 @@ async fn a_call_waits_for_a_replica_that_starts_later() {
 
 #[tokio::test]
 async fn the_last_clone_takes_the_connections_with_it() {
-    let replica = Replica::start().await;
-    let channel = connected(&[&replica]).await;
-    check(&channel, "").await.unwrap();
+    let (address, runtime, closed) = serve("127.0.0.1:0".parse().unwrap(), |listener, closed| async move {
+        let (socket, _) = listener.accept().await.unwrap();
+        let mut connection = h2::server::handshake(socket).await.unwrap();
+        while connection.accept().await.is_some() {}
+        closed.cancel();
+    })
+    .await;
+    let channel = builder().endpoints([address]).build();
+    let clone = channel.clone();
+    clone.ready().await;
     drop(channel);
-    // A server that drains waits for its connections: it can end only if ours are gone.
-    replica.drain();
-    until(|| std::net::TcpStream::connect(replica.address).is_err()).await;
+    assert!(!closed.is_cancelled());
+    drop(clone);
+    closed.cancelled().await;
+    runtime.shutdown_background();
 }

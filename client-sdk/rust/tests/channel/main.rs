@@ -1,10 +1,15 @@
 //! The channel against real HTTP/2 servers: generated health clients, port 0, replicas that die.
-#![expect(missing_docs, reason = "a test binary")]
 
+#[cfg(test)]
 mod deadlines;
+#[cfg(test)]
 mod failover;
+#[cfg(test)]
 #[cfg(feature = "plexus")]
 mod login;
+#[cfg(test)]
 mod refusal;
+#[cfg(test)]
 mod replica;
+#[cfg(test)]
 mod telemetry;

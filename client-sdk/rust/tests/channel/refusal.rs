@@ -113,7 +113,8 @@ async fn without_a_ready_replica_the_error_names_each_one_and_its_last_error() {
     let addresses = [gone[0].address, gone[1].address];
     until(|| addresses.iter().all(|address| std::net::TcpStream::connect(address).is_err())).await;
     let channel = builder().endpoints(addresses).build();
-    until(|| channel.status().len() == 2 && channel.status().iter().all(|at| !at.last_error.is_empty())).await;
+    until(|| channel.status().len() == 2 && channel.status().iter().all(|at| !at.last_error.is_empty()))
+        .await;
 
     let impatient = plexus_client::deadline::scope(
         Some(tokio::time::Instant::now() + Duration::from_millis(50)),

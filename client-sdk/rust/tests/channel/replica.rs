@@ -20,36 +20,36 @@ use tonic_health::pb::{
 
 /// A health server that counts. Service "hang": never answers. "gate": answers when `gate` has a permit.
 /// "missing": `NOT_FOUND`. Anything else: serving.
-pub struct Replica {
-    pub address: SocketAddr,
-    pub seen: Arc<Seen>,
+pub(crate) struct Replica {
+    pub(crate) address: SocketAddr,
+    pub(crate) seen: Arc<Seen>,
     drain: CancellationToken,
     runtime: Option<Runtime>,
 }
 
-pub struct Seen {
-    pub calls: Mutex<Vec<MetadataMap>>,
-    pub entered: Semaphore,
-    pub cancelled: Semaphore,
-    pub gate: Semaphore,
+pub(crate) struct Seen {
+    pub(crate) calls: Mutex<Vec<MetadataMap>>,
+    pub(crate) entered: Semaphore,
+    pub(crate) cancelled: Semaphore,
+    pub(crate) gate: Semaphore,
 }
 
 impl Seen {
-    pub fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.calls.lock().unwrap().len()
     }
 
-    pub fn last(&self) -> MetadataMap {
+    pub(crate) fn last(&self) -> MetadataMap {
         self.calls.lock().unwrap().last().cloned().unwrap()
     }
 }
 
 impl Replica {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::at("127.0.0.1:0".parse().unwrap(), Server::builder()).await
     }
 
-    pub async fn at(address: SocketAddr, server: Server) -> Self {
+    pub(crate) async fn at(address: SocketAddr, server: Server) -> Self {
         let seen = Arc::new(Seen {
             calls: Mutex::default(),
             entered: Semaphore::new(0),
@@ -60,21 +60,19 @@ impl Replica {
         let (address, runtime, drain) = serve(address, move |listener, drain| {
             let mut server = server;
             let drained = async move { drain.cancelled().await };
-            server
-                .add_service(health)
-                .serve_with_incoming_shutdown(TcpListenerStream::new(listener), drained)
+            server.add_service(health).serve_with_incoming_shutdown(TcpListenerStream::new(listener), drained)
         })
         .await;
         Self { address, seen, drain, runtime: Some(runtime) }
     }
 
     /// Closes the listener, says GOAWAY, and finishes what is in flight.
-    pub fn drain(&self) {
+    pub(crate) fn drain(&self) {
         self.drain.cancel();
     }
 
     /// Ends everything at once, as kill -9 does: listener, connections, calls.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
@@ -88,7 +86,7 @@ impl Drop for Replica {
 }
 
 /// Runs what `make` makes in a runtime of its own.
-pub async fn serve<F, R>(
+pub(crate) async fn serve<F, R>(
     address: SocketAddr,
     make: impl FnOnce(TcpListener, CancellationToken) -> F + Send + 'static,
 ) -> (SocketAddr, Runtime, CancellationToken)
@@ -167,31 +165,33 @@ impl Health for Fake {
 }
 
 /// A channel that reconnects quickly.
-pub fn builder() -> ChannelBuilder {
+pub(crate) fn builder() -> ChannelBuilder {
     let backoff = BackoffPolicy { base: Duration::from_millis(20), ..BackoffPolicy::default() };
     Channel::builder("health").backoff(backoff)
 }
 
 /// A channel to these replicas, all of them connected.
-pub async fn connected(replicas: &[&Replica]) -> Channel {
+pub(crate) async fn connected(replicas: &[&Replica]) -> Channel {
     let channel = builder().endpoints(replicas.iter().map(|replica| replica.address)).build();
-    until(|| channel.status().iter().filter(|at| at.state == ConnectionState::Ready).count() == replicas.len())
-        .await;
+    until(|| {
+        channel.status().iter().filter(|at| at.state == ConnectionState::Ready).count() == replicas.len()
+    })
+    .await;
     channel
 }
 
 /// Waits for a condition that no event announces.
-pub async fn until(condition: impl Fn() -> bool) {
+pub(crate) async fn until(condition: impl Fn() -> bool) {
     while !condition() {
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
 }
 
-pub async fn check(channel: &Channel, service: &str) -> Result<Response<HealthCheckResponse>, Status> {
+pub(crate) async fn check(channel: &Channel, service: &str) -> Result<Response<HealthCheckResponse>, Status> {
     HealthClient::new(channel.clone()).check(HealthCheckRequest { service: service.to_owned() }).await
 }
 
-pub fn state_of(channel: &Channel, replica: &Replica) -> Option<ConnectionState> {
+pub(crate) fn state_of(channel: &Channel, replica: &Replica) -> Option<ConnectionState> {
     let address = replica.address.to_string();
     channel.status().iter().find(|at| at.address.as_str() == address).map(|at| at.state)
 }

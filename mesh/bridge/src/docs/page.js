@@ -84,7 +84,7 @@ function inside(api, operation) {
     operation.deprecated && "deprecated"].filter(Boolean);
   const schema = streamed ? answer["text/event-stream"].schema["x-event-data"] : answer["application/json"].schema;
   return make("div", { class: "body" },
-    make("p", {}, operation.description),
+    make("p", {}, operation.description.replaceAll("`", "")),
     make("div", { class: "tags" }, ...tags.map((tag) => make("span", {}, tag))),
     form(api, operation, streamed),
     make("details", { class: "schema" }, make("summary", {}, streamed ? "One message" : "The answer"),
@@ -95,7 +95,7 @@ function form(api, operation, streamed) {
   const inputs = (operation.parameters ?? []).map((parameter) => ({ parameter, input: input(parameter) }));
   const schema = operation.requestBody?.content["application/json"].schema;
   const body = schema && make("textarea", { "aria-label": "Body", spellcheck: "false" });
-  if (body) body.value = JSON.stringify(example(api, schema, inputs.map(({ parameter }) => parameter.name)), null, 2);
+  if (body) body.value = JSON.stringify(example(api, schema, inputs.map(({ parameter }) => parameter.name.split(".").pop())), null, 2);
   const output = make("output", { "aria-live": "polite" });
   const stop = make("button", { type: "button", disabled: true }, "Stop");
   const fields = inputs.length > 0 && make("fieldset", {}, make("legend", {}, "Parameters"),
@@ -112,7 +112,13 @@ function form(api, operation, streamed) {
 
 function input(parameter) {
   const type = parameter.schema.type === "array" ? "one per comma" : parameter.schema.type ?? "";
-  return make("input", { name: parameter.name, required: parameter.required, placeholder: String(type), spellcheck: "false" });
+  const value = parameter.name === "requestId" ? requestId() : undefined;
+  return make("input", { name: parameter.name, value, required: parameter.required, placeholder: String(type), spellcheck: "false" });
+}
+
+/** A new id for a write; randomUUID exists only where the page came over TLS or from this machine. */
+function requestId() {
+  return crypto.randomUUID?.() ?? String(Date.now());
 }
 
 /** The URL with the parameters that are filled in; lists are given with commas. */
@@ -191,7 +197,7 @@ function example(api, schema, without = [], depth = 0) {
       .filter(([name]) => !without.includes(name))
       // Of a oneof only the first member may stand.
       .filter(([, inner], at, all) => !inner["x-oneof"] || all.findIndex(([, other]) => other["x-oneof"] === inner["x-oneof"]) === at)
-      .map(([name, inner]) => [name, name === "requestId" ? crypto.randomUUID?.() ?? String(Date.now()) : example(api, inner, [], depth)]));
+      .map(([name, inner]) => [name, name === "requestId" ? requestId() : example(api, inner, [], depth)]));
     case "array": return depth > EXAMPLE_DEPTH ? [] : [example(api, schema.items, [], depth + 1)];
     case "string": return schema.format === "date-time" ? new Date().toISOString()
       : /int64/.test(schema.format ?? "") ? "0" : "";

@@ -53,11 +53,14 @@ pub(crate) fn document(table: &Table, descriptors: &DescriptorPool) -> Value {
         }
         let http_method = operation.http_method_name().to_lowercase();
         let known = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
-        let http_method = if known.contains(&http_method.as_str()) { http_method } else { "x-any".to_owned() };
+        let http_method =
+            if known.contains(&http_method.as_str()) { http_method } else { "x-any".to_owned() };
         paths.entry(path).or_default().insert(http_method, Value::Object(entry));
     }
-    let tags: Vec<Value> =
-        tags.into_iter().map(|(name, description)| json!({"name": name, "description": description})).collect();
+    let tags: Vec<Value> = tags
+        .into_iter()
+        .map(|(name, description)| json!({"name": name, "description": description}))
+        .collect();
     let mut all = schemas.finish();
     all.insert("Error".to_owned(), error_schema());
     json!({

@@ -71,8 +71,7 @@ fn query(
     found: &mut impl FnMut(String, &FieldDescriptor),
 ) {
     for field in message.fields() {
-        let is_body =
-            parents.is_empty() && matches!(&operation.body, Body::Field(body) if *body == field);
+        let is_body = parents.is_empty() && matches!(&operation.body, Body::Field(body) if *body == field);
         parents.push(field.clone());
         let is_bound = operation.bindings.contains(parents);
         if !is_body && !is_bound && !field.is_map() {

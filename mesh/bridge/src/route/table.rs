@@ -193,7 +193,8 @@ impl Search<'_> {
         let Some(operations) = leaf.get(verb) else { return false };
         let of = |wanted: Option<&Method>| operations.iter().find(|one| one.http_method.as_ref() == wanted);
         let head = (*self.method == Method::HEAD).then_some(&Method::GET);
-        let fitting = of(Some(self.method)).or_else(|| head.and_then(|get| of(Some(get)))).or_else(|| of(None));
+        let fitting =
+            of(Some(self.method)).or_else(|| head.and_then(|get| of(Some(get)))).or_else(|| of(None));
         if let Some(operation) = fitting {
             self.found = Some(Arc::clone(operation));
             return true;

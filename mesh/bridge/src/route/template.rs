@@ -90,11 +90,7 @@ impl Template {
     }
 
     /// What `variable` captured of the raw segments of a path that matched.
-    pub(super) fn capture(
-        &self,
-        variable: &Variable,
-        path: &[&str],
-    ) -> Result<String, percent::Malformed> {
+    pub(super) fn capture(&self, variable: &Variable, path: &[&str]) -> Result<String, percent::Malformed> {
         let range = variable.segments.clone();
         if self.segments[range.clone()] == [Segment::One] {
             return percent::decode(path[range.start]);
@@ -257,14 +253,7 @@ mod tests {
         let template = Template::parse("/v1/{name=shelves/*}/a%20b/{book.id}/{rest=**}:sort").expect("valid");
         assert_eq!(
             template.segments(),
-            [
-                literal("v1"),
-                literal("shelves"),
-                Segment::One,
-                literal("a b"),
-                Segment::One,
-                Segment::Rest
-            ]
+            [literal("v1"), literal("shelves"), Segment::One, literal("a b"), Segment::One, Segment::Rest]
         );
         let names: Vec<_> = template.variables().iter().map(Variable::name).collect();
         assert_eq!(names, ["name", "book.id", "rest"]);

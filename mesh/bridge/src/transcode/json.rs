@@ -17,10 +17,8 @@ pub(super) fn message(descriptor: &MessageDescriptor, text: &[u8]) -> Result<Dyn
     let mut json = serde_json::Deserializer::from_slice(text);
     let mut track = Track::new();
     let tracked = serde_path_to_error::Deserializer::new(&mut json, &mut track);
-    let message = descriptor
-        .clone()
-        .deserialize(tracked)
-        .map_err(|error| fault(&track.path().to_string(), &error))?;
+    let message =
+        descriptor.clone().deserialize(tracked).map_err(|error| fault(&track.path().to_string(), &error))?;
     json.end().map_err(|error| fault("", &error))?;
     Ok(message)
 }

@@ -109,7 +109,8 @@ fn message(descriptor: &MessageDescriptor, text: &str) -> Result<DynamicMessage,
 }
 
 fn is_wrapper(descriptor: &MessageDescriptor) -> bool {
-    descriptor.full_name().starts_with("google.protobuf.") && descriptor.name().ends_with("Value")
+    descriptor.full_name().starts_with("google.protobuf.")
+        && descriptor.name().ends_with("Value")
         && descriptor.fields().len() == 1
         && descriptor.oneofs().len() == 0
         && descriptor.name() != "ListValue"

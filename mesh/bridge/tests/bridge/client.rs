@@ -81,7 +81,12 @@ impl Running {
 }
 
 /// A request with these headers.
-pub(crate) fn request(method: &str, target: &str, headers: &[(&str, &str)], body: &str) -> Request<Full<Bytes>> {
+pub(crate) fn request(
+    method: &str,
+    target: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Request<Full<Bytes>> {
     let mut request = Request::builder().method(method).uri(target).header("host", "bridge.test");
     for (name, value) in headers {
         request = request.header(*name, *value);

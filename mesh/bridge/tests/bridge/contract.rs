@@ -17,9 +17,8 @@ pub(crate) fn library() -> DescriptorPool {
 
 /// A contract of one service whose methods and messages `body` holds.
 pub(crate) fn small(body: &str) -> DescriptorPool {
-    let text = format!(
-        "syntax = \"proto3\";\npackage small.v1;\nimport \"google/api/annotations.proto\";\n{body}"
-    );
+    let text =
+        format!("syntax = \"proto3\";\npackage small.v1;\nimport \"google/api/annotations.proto\";\n{body}");
     compile("small.proto", Some(text))
 }
 

@@ -3,6 +3,7 @@
 
 mod client;
 mod contract;
+mod generated;
 mod mapping;
 mod pages;
 mod rest;

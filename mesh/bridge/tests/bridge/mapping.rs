@@ -130,7 +130,11 @@ fn the_query_sets_every_kind_of_field_that_has_a_textual_form() {
 fn a_query_parameter_that_is_unknown_or_wrong_is_refused_by_name() {
     for (query, field, description) in [
         ("colour=red", "colour", "is unknown: library.v1.FindBooksRequest has no such field"),
-        ("filter.colour=red", "filter.colour", "is unknown: library.v1.FindBooksRequest.Filter has no such field"),
+        (
+            "filter.colour=red",
+            "filter.colour",
+            "is unknown: library.v1.FindBooksRequest.Filter has no such field",
+        ),
         ("%63olour=red", "colour", "is unknown"),
         ("page_size=x", "page_size", "must be an integer"),
         ("page_size=", "page_size", "must be an integer"),

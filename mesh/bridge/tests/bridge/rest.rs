@@ -30,7 +30,8 @@ fn is(code: u16, status: &str, reason: &str) -> (u16, String, String) {
 /// The field that the error names, and what it says of it.
 fn violation(answer: &Answer) -> (String, String) {
     let details = answer.json()["error"]["details"].clone();
-    let wrong = details.as_array().unwrap().iter().find(|detail| detail.get("fieldViolations").is_some()).cloned();
+    let wrong =
+        details.as_array().unwrap().iter().find(|detail| detail.get("fieldViolations").is_some()).cloned();
     let wrong = wrong.unwrap_or_else(|| panic!("no violation in {details}"))["fieldViolations"][0].clone();
     (wrong["field"].as_str().unwrap().to_owned(), wrong["description"].as_str().unwrap().to_owned())
 }
@@ -50,7 +51,10 @@ async fn a_request_becomes_a_call_and_its_answer_json() {
     let answer = bridge.post("/v1/shelves/s/books?requestId=r", r#"{"tags": ["x"], "lent": true}"#).await;
     assert_eq!((answer.status, answer.json()["lent"].clone()), (StatusCode::OK, json!(true)));
     let (_, message, _) = bridge.upstream.call().await;
-    assert_eq!(message, json!({"parent": "shelves/s", "requestId": "r", "book": {"tags": ["x"], "lent": true}}));
+    assert_eq!(
+        message,
+        json!({"parent": "shelves/s", "requestId": "r", "book": {"tags": ["x"], "lent": true}})
+    );
 }
 
 #[tokio::test]
@@ -88,14 +92,21 @@ async fn only_listed_headers_are_passed_on_and_the_deadline_goes_along() {
 #[tokio::test]
 async fn every_answer_has_an_id_and_a_faulty_one_of_a_client_is_replaced() {
     let bridge = Running::start(|_| {}).await;
-    for (method, target) in
-        [("GET", "/v1/books/b"), ("GET", "/nothing"), ("GET", "/healthz"), ("DELETE", "/v1/books/b"), ("OPTIONS", "/v1/books")]
-    {
+    for (method, target) in [
+        ("GET", "/v1/books/b"),
+        ("GET", "/nothing"),
+        ("GET", "/healthz"),
+        ("DELETE", "/v1/books/b"),
+        ("OPTIONS", "/v1/books"),
+    ] {
         let long = "x".repeat(129);
         for faulty in ["a b", "", long.as_str()] {
             let answer = bridge.send(request(method, target, &[("x-request-id", faulty)], "")).await;
             let id = answer.header("x-request-id");
-            assert!(id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()), "{method} {target}: {id:?}");
+            assert!(
+                id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()),
+                "{method} {target}: {id:?}"
+            );
         }
     }
 }
@@ -146,7 +157,8 @@ async fn what_fails_inside_is_not_told() {
 async fn a_service_that_does_not_answer_is_unavailable_without_its_address() {
     let unused = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let channel = Channel::builder("library").endpoints([unused]).ready_wait(Duration::ZERO).build();
-    let bridge = Bridge::new(Settings::default(), Backends::new().with("library.v1", channel), library()).unwrap();
+    let bridge =
+        Bridge::new(Settings::default(), Backends::new().with("library.v1", channel), library()).unwrap();
     let request = http::Request::get("/v1/books/b").body(axum::body::Body::empty()).unwrap();
     let response = tower::ServiceExt::oneshot(bridge.router(), request).await.unwrap();
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
@@ -186,7 +198,8 @@ async fn bodies_of_another_type_or_too_large_are_refused() {
     assert_eq!(bridge.post("/v1/books:sort", &body(100)).await.status, StatusCode::OK);
     let answer = bridge.post("/v1/books:sort", &body(101)).await;
     assert_eq!(error(&answer), is(413, "INVALID_ARGUMENT", "TOO_LARGE"));
-    let answer = bridge.send(request("GET", "/v1/books/b", &[("content-type", "application/json")], "{}")).await;
+    let answer =
+        bridge.send(request("GET", "/v1/books/b", &[("content-type", "application/json")], "{}")).await;
     assert_eq!(error(&answer), is(400, "INVALID_ARGUMENT", "INVALID_FIELD"));
     let answer = bridge.get(&format!("/v1/books/{}", "x".repeat(20_000))).await;
     assert_eq!(error(&answer), is(414, "INVALID_ARGUMENT", "TOO_LARGE"));
@@ -309,7 +322,8 @@ async fn other_origins_may_call_only_when_a_setting_names_them() {
 #[tokio::test]
 async fn a_bridge_that_makes_no_sense_does_not_start() {
     let channel = || Channel::builder("library").build();
-    let start = |settings, name: &str| Bridge::new(settings, Backends::new().with(name, channel()), library());
+    let start =
+        |settings, name: &str| Bridge::new(settings, Backends::new().with(name, channel()), library());
     let error = start(Settings::default(), "library.v2").err();
     assert_eq!(error, Some(StartError::UnknownBackend("library.v2".to_owned())));
     let wrong = Settings { requests_max: 0, ..Settings::default() };

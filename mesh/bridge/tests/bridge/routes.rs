@@ -31,7 +31,10 @@ fn a_literal_goes_before_a_variable_and_a_variable_before_the_rest() {
         ("/v1/me/y", "/v1/{a=**}", vec!["me/y"]),
     ] {
         let (found, found_values) = leads_to(&table, "GET", path);
-        assert_eq!((found.as_str(), found_values), (template, values.iter().map(|v| (*v).to_owned()).collect()));
+        assert_eq!(
+            (found.as_str(), found_values),
+            (template, values.iter().map(|v| (*v).to_owned()).collect())
+        );
     }
 }
 
@@ -92,12 +95,9 @@ fn the_most_specific_template_that_takes_the_method_wins() {
 
 #[test]
 fn a_path_with_other_methods_names_them_and_an_unknown_path_is_missing() {
-    let table = routes(&[
-        r#"get: "/v1/{a}""#,
-        r#"post: "/v1/search" body: "*""#,
-        r#"put: "/v1/{a}/b" body: "*""#,
-    ])
-    .unwrap();
+    let table =
+        routes(&[r#"get: "/v1/{a}""#, r#"post: "/v1/search" body: "*""#, r#"put: "/v1/{a}/b" body: "*""#])
+            .unwrap();
     let allowed = |path| match table.find(&Method::DELETE, path) {
         Found::WrongMethod(allowed) => allowed,
         other => panic!("{path} leads to {other:?}"),
@@ -106,7 +106,8 @@ fn a_path_with_other_methods_names_them_and_an_unknown_path_is_missing() {
     assert_eq!(allowed("/v1/search"), "GET, HEAD, OPTIONS, POST");
     assert_eq!(allowed("/v1/x/b"), "OPTIONS, PUT");
     let long = format!("/v1{}", "/x".repeat(100));
-    for path in ["", "*", "/", "/v1", "/v1/", "/v1//b", "/v1/x/", "/v1/x/c", "/v2/x", "//v1/x", long.as_str()] {
+    for path in ["", "*", "/", "/v1", "/v1/", "/v1//b", "/v1/x/", "/v1/x/c", "/v2/x", "//v1/x", long.as_str()]
+    {
         assert!(matches!(table.find(&Method::GET, path), Found::Missing), "{path}");
     }
     assert!(matches!(table.find(&Method::GET, "/v1/%zz"), Found::Malformed));
@@ -195,7 +196,11 @@ fn generated() -> impl Strategy<Value = Generated> {
         (field(), "[a-z]{1,3}", any_segment()).prop_map(|(field, literal, (raw, value))| {
             // What takes several segments keeps escaped slashes as they are.
             let value = value.replace('/', "%2F");
-            (format!("{{{field}={literal}/*}}"), format!("{literal}/{raw}"), Some(format!("{literal}/{value}")))
+            (
+                format!("{{{field}={literal}/*}}"),
+                format!("{literal}/{raw}"),
+                Some(format!("{literal}/{value}")),
+            )
         }),
     ];
     (proptest::collection::vec(piece, 1..6), proptest::option::of("[a-z]{1,5}")).prop_map(|(pieces, verb)| {
@@ -203,7 +208,8 @@ fn generated() -> impl Strategy<Value = Generated> {
         let pieces: Vec<_> = pieces
             .into_iter()
             .filter(|(template, _, value)| {
-                value.is_none() || seen.insert(template.trim_matches(['{', '}']).split('=').next().map(str::to_owned))
+                value.is_none()
+                    || seen.insert(template.trim_matches(['{', '}']).split('=').next().map(str::to_owned))
             })
             .collect();
         let join = |part: fn(&(String, String, Option<String>)) -> String| -> String {

@@ -50,7 +50,8 @@ impl Upstream {
         let address = listener.local_addr().unwrap();
         let (seen_by_server, seen) = mpsc::unbounded_channel();
         let (release, released) = mpsc::unbounded_channel();
-        let library = Library { descriptors, seen: seen_by_server, released: Arc::new(Mutex::new(Some(released))) };
+        let library =
+            Library { descriptors, seen: seen_by_server, released: Arc::new(Mutex::new(Some(released))) };
         tokio::spawn(
             Server::builder().add_service(library).serve_with_incoming(TcpListenerStream::new(listener)),
         );
@@ -152,7 +153,8 @@ impl UnaryService<DynamicMessage> for Method {
                 "breaks-the-contract" => {
                     let late = json!({"printTime": "9999-12-31T23:59:59Z"});
                     let mut book = method.book(&late);
-                    let time = book.get_field_by_name_mut("print_time").and_then(|value| value.as_message_mut());
+                    let time =
+                        book.get_field_by_name_mut("print_time").and_then(|value| value.as_message_mut());
                     time.unwrap().set_field_by_name("seconds", prost_reflect::Value::I64(i64::MAX));
                     return Ok(tonic::Response::new(book));
                 }
@@ -198,10 +200,14 @@ impl ServerStreamingService<DynamicMessage> for Method {
                     }))
                 }
                 "silent" => Box::pin(stream::pending()),
-                _ => Box::pin(stream::iter([1, 2, 3]).map(move |page| Ok(method.book(&json!({"pageCount": page}))))),
+                _ => Box::pin(
+                    stream::iter([1, 2, 3]).map(move |page| Ok(method.book(&json!({"pageCount": page})))),
+                ),
             };
             // The stream is dropped when the call is cancelled.
-            Ok(tonic::Response::new(Box::pin(messages.inspect(move |_| drop(&told))) as Messages))
+            Ok(tonic::Response::new(Box::pin(messages.inspect(move |_| {
+                let OnDrop(..) = &told;
+            })) as Messages))
         })
     }
 }
@@ -222,8 +228,10 @@ fn failure(name: &str) -> Status {
         "fails-inside" => Status::unknown("password=hunter2"),
         "fails-cancelled" => Status::cancelled("somebody cancelled"),
         "fails-strangely" => {
-            let strange = prost_types::Any { type_url: "type.example.com/some.Strange".to_owned(), value: vec![1, 2] };
-            let status = tonic_types::Status { code: 9, message: "strange".to_owned(), details: vec![strange] };
+            let strange =
+                prost_types::Any { type_url: "type.example.com/some.Strange".to_owned(), value: vec![1, 2] };
+            let status =
+                tonic_types::Status { code: 9, message: "strange".to_owned(), details: vec![strange] };
             Status::with_details(Code::FailedPrecondition, "strange", status.encode_to_vec().into())
         }
         _ => {
@@ -274,4 +282,3 @@ impl Decoder for Dynamic {
         decoded.map(Some).map_err(|error| Status::internal(error.to_string()))
     }
 }
-

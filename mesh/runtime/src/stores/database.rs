@@ -1,14 +1,18 @@
 //! The durable store: SQLite or PostgreSQL by the scheme of its URL, behind one way to write and one to read.
 
-use std::{future::Future, sync::Once, time::Duration};
+use std::{
+    future::Future,
+    sync::{Arc, Mutex, Once, PoisonError},
+    time::Duration,
+};
 
 use futures_util::future::BoxFuture;
 use sqlx::{
-    AnyConnection, AnyPool, Executor as _,
+    AnyConnection, AnyPool, Connection as _, Executor as _,
     any::AnyPoolOptions,
     migrate::{MigrateError, Migrator},
 };
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::writer::Writer;
 use crate::status::{Code, Problem, Reason};
@@ -19,6 +23,8 @@ const READERS_MAX: u32 = 8;
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long the health check waits for an answer.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(1);
+/// A connection that was used within this time, and since the last failure of another, is taken to live.
+const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 /// When to try again after the store was busy: one group commit lasts a few milliseconds.
 const BUSY_RETRY: Duration = Duration::from_millis(100);
 
@@ -41,7 +47,12 @@ pub struct Migrations {
 pub struct Database {
     reads: AnyPool,
     writes: Writes,
+    failures: Failures,
 }
+
+/// When the database last failed to answer; connections that were idle then may be dead without knowing it.
+#[derive(Clone, Default)]
+struct Failures(Arc<Mutex<Option<Instant>>>);
 
 #[derive(Clone)]
 enum Writes {
@@ -95,13 +106,16 @@ impl Database {
 
     async fn open_sqlite(url: &str, migrator: Migrator) -> Result<Self, Error> {
         let writer = Writer::open(url, SQLITE_SETUP, &migrator).await?;
-        let reads = pool(READERS_MAX, format!("{SQLITE_SETUP}{SQLITE_READER_SETUP}")).connect(url).await?;
-        Ok(Self { reads, writes: Writes::Grouped(writer) })
+        let failures = Failures::default();
+        let setup = format!("{SQLITE_SETUP}{SQLITE_READER_SETUP}");
+        let reads = pool(READERS_MAX, setup, &failures).connect(url).await?;
+        Ok(Self { reads, writes: Writes::Grouped(writer), failures })
     }
 
     async fn open_postgres(url: &str, owner: &str, migrator: Migrator) -> Result<Self, Error> {
         let enter_schema = format!("set search_path to plexus_{owner}");
-        let pool = pool(READERS_MAX * 2, enter_schema).connect(url).await?;
+        let failures = Failures::default();
+        let pool = pool(READERS_MAX * 2, enter_schema, &failures).connect(url).await?;
         let mut connection = pool.acquire().await?;
         // Two replicas that start at once would both try to create it; the lock lets one do so after the other.
         let create = format!(
@@ -111,7 +125,7 @@ impl Database {
         connection.execute(sqlx::AssertSqlSafe(create)).await?;
         migrator.run(&mut *connection).await?;
         drop(connection);
-        Ok(Self { reads: pool.clone(), writes: Writes::Concurrent(pool) })
+        Ok(Self { reads: pool.clone(), writes: Writes::Concurrent(pool), failures })
     }
 
     /// Runs `job` in one transaction and answers once its commit is durable.
@@ -149,7 +163,11 @@ impl Database {
     /// # Errors
     /// [`Error::Unavailable`] when it does not answer within a second.
     pub async fn check(&self) -> Result<(), Error> {
-        within(CHECK_TIMEOUT, async { self.reads.execute("select 1").await.map(drop) }).await
+        let answered = within(CHECK_TIMEOUT, async { self.reads.execute("select 1").await.map(drop) }).await;
+        if answered.is_err() {
+            self.failures.note();
+        }
+        answered
     }
 
     /// Closes all connections, once what has been started is done.
@@ -161,12 +179,34 @@ impl Database {
     }
 }
 
-fn pool(connections_max: u32, setup: String) -> AnyPoolOptions {
+impl Failures {
+    fn note(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    /// Whether a connection that has been idle for `idle` has to show first that it lives.
+    fn cast_doubt_on(&self, idle: Duration) -> bool {
+        let last = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        idle > TRUSTED_IDLE || last.is_some_and(|last| last.elapsed() <= idle)
+    }
+}
+
+fn pool(connections_max: u32, setup: String, failures: &Failures) -> AnyPoolOptions {
+    let failures = failures.clone();
     AnyPoolOptions::new()
         .max_connections(connections_max)
         .acquire_timeout(ACQUIRE_TIMEOUT)
-        // A lost connection shows at its first statement; a round trip per checkout to learn it earlier is too dear.
+        // A round trip before every statement is too dear; only connections in doubt are asked.
         .test_before_acquire(false)
+        .before_acquire(move |connection, idle| {
+            let doubtful = failures.cast_doubt_on(idle.idle_for);
+            Box::pin(async move {
+                if doubtful {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
         .after_connect(move |connection, _| {
             let setup = setup.clone();
             Box::pin(async move { connection.execute(sqlx::AssertSqlSafe(setup)).await.map(drop) })

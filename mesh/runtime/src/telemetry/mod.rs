@@ -73,7 +73,8 @@ impl Default for TelemetrySettings {
         Self {
             otlp_endpoint: String::new(),
             sample_ratio: 1.0,
-            log_filter: "info".to_owned(),
+            // The pool of sqlx warns of every connection that a stopped database takes with it; health says it once.
+            log_filter: "info,sqlx=error,sqlx_core=error".to_owned(),
             log_format: "auto".to_owned(),
         }
     }

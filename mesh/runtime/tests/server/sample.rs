@@ -25,10 +25,10 @@ use tonic::{Request, Response, Status, service::Routes};
 const FOREVER: Duration = Duration::from_secs(3600);
 
 /// The service under test.
-pub struct Sample;
+pub(crate) struct Sample;
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct NoSettings {}
+pub(crate) struct NoSettings {}
 
 impl Settings for NoSettings {}
 

@@ -2,7 +2,10 @@
 
 use futures_util::future::join_all;
 use plexus_runtime::stores::database::{Database, Error};
-use plexus_testkit::stores::each_engine;
+use plexus_testkit::{
+    PostgresServer,
+    stores::{each_engine, fresh_database},
+};
 use sqlx::Row as _;
 
 use crate::Notes;
@@ -132,4 +135,25 @@ async fn a_url_of_neither_engine_is_refused_with_what_to_write() {
     let migrations = <Notes as plexus_runtime::service::Service>::migrations();
     let refused = Database::open("mysql://x", "notes", migrations).await.unwrap_err();
     assert!(refused.to_string().contains("must begin with sqlite: or postgres:"));
+}
+
+#[tokio::test]
+async fn connections_that_died_with_the_server_are_replaced_before_they_are_used() {
+    let mut server = PostgresServer::start().await.unwrap();
+    let url = fresh_database(&server.url()).await.unwrap();
+    let migrations = <Notes as plexus_runtime::service::Service>::migrations();
+    let database = Database::open(&url, "notes", migrations).await.unwrap();
+    let write_all = |prefix: &'static str| {
+        let database = database.clone();
+        async move { join_all((0..8).map(|n| add(&database, format!("{prefix}-{n}"), false))).await }
+    };
+    assert!(write_all("before").await.iter().all(Result::is_ok), "several connections are open and idle");
+
+    server.stop().await;
+    assert!(database.check().await.is_err());
+    server.resume().await.unwrap();
+    // The pool still holds the others, none of which has been used since.
+    for outcome in write_all("after").await {
+        outcome.unwrap();
+    }
 }

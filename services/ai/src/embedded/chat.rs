@@ -13,7 +13,14 @@ struct Topic {
 /// In the order in which they are tried: the more particular first.
 const TOPICS: [Topic; 8] = [
     Topic {
-        english: &["who are you", "what are you", "your name", "are you human", "are you chatgpt", "which model"],
+        english: &[
+            "who are you",
+            "what are you",
+            "your name",
+            "are you human",
+            "are you chatgpt",
+            "which model",
+        ],
         chinese: &["你是谁", "你叫什么", "什么模型", "你是人", "机器人吗"],
         answer: (
             "I am a set of rules inside this service, not a language model.",
@@ -21,7 +28,17 @@ const TOPICS: [Topic; 8] = [
         ),
     },
     Topic {
-        english: &["api key", "provider", "configure", "set up", "deepseek", "openai", "qwen", "doubao", "zhipu"],
+        english: &[
+            "api key",
+            "provider",
+            "configure",
+            "set up",
+            "deepseek",
+            "openai",
+            "qwen",
+            "doubao",
+            "zhipu",
+        ],
         chinese: &["密钥", "配置", "接入", "供应商", "豆包", "通义", "智谱", "大模型"],
         answer: (
             "To get answers from a language model, add a provider with its API key to the settings of the ai service: \
@@ -71,7 +88,7 @@ const TOPICS: [Topic; 8] = [
 
 /// Answers the last message of the person. The same message always gets the same answer.
 #[must_use]
-pub fn answer(message: &str) -> String {
+pub(crate) fn answer(message: &str) -> String {
     let language = Language::of(message);
     let body = body(message, language);
     match language {
@@ -111,7 +128,7 @@ fn body(message: &str, language: Language) -> String {
 }
 
 /// `answer` in the parts in which it is streamed: words, or single CJK characters with what follows them.
-pub fn parts(answer: &str) -> impl Iterator<Item = String> {
+pub(crate) fn parts(answer: &str) -> impl Iterator<Item = String> {
     let mut parts = vec![String::new()];
     let mut previous = ' ';
     for character in answer.chars() {
@@ -133,7 +150,8 @@ mod tests {
 
     #[test]
     fn every_answer_says_what_gave_it() {
-        for message in ["Hello!", "Who are you?", "Explain monads", "你好", "解释一下相对论", "", "🙂"] {
+        for message in ["Hello!", "Who are you?", "Explain monads", "你好", "解释一下相对论", "", "🙂"]
+        {
             assert!(answer(message).contains(MODEL), "{message}");
         }
     }

@@ -1,13 +1,13 @@
 //! What the service does itself, by rules: it needs no provider, no network and no weights, and says what it is.
 
-pub mod chat;
-pub mod component;
-pub mod replies;
+pub(crate) mod chat;
+pub(crate) mod component;
+pub(crate) mod replies;
 
 /// The name of the provider that is built in.
-pub const PROVIDER: &str = "embedded";
+pub(crate) const PROVIDER: &str = "embedded";
 /// The name of its model.
-pub const MODEL: &str = "plexus-embedded-1";
+pub(crate) const MODEL: &str = "plexus-embedded-1";
 
 /// The words of an English text in lower case, with one space around each, so that `" word "` finds whole words.
 fn spaced(text: &str) -> String {

@@ -13,13 +13,13 @@ use crate::{
 mod rules;
 
 /// How many replies are suggested at most; more do not fit beside a text field.
-pub const REPLIES_MAX: usize = 3;
+pub(crate) const REPLIES_MAX: usize = 3;
 /// How many of the last messages count.
-pub const TURNS_READ: usize = 10;
+pub(crate) const TURNS_READ: usize = 10;
 
 /// One message of a conversation.
 #[derive(Clone, Debug)]
-pub struct Turn {
+pub(crate) struct Turn {
     /// Whether the person who wants to reply wrote it.
     pub from_self: bool,
     /// What was written.
@@ -28,7 +28,7 @@ pub struct Turn {
 
 /// A reply that could be sent as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reply {
+pub(crate) struct Reply {
     /// What it does.
     pub intent: &'static str,
     /// Its text.
@@ -37,7 +37,7 @@ pub struct Reply {
 
 /// Why there are no suggestions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Silence {
+pub(crate) enum Silence {
     /// The last message is the person's own, or there is none.
     NothingToAnswer,
     /// A ready-made reply could hurt.
@@ -50,8 +50,10 @@ pub enum Silence {
 ///
 /// # Errors
 /// Why there is nothing to suggest.
-pub fn suggest(turns: &[Turn]) -> Result<Vec<Reply>, Silence> {
-    let Some(last) = turns.last().filter(|turn| !turn.from_self) else { return Err(Silence::NothingToAnswer) };
+pub(crate) fn suggest(turns: &[Turn]) -> Result<Vec<Reply>, Silence> {
+    let Some(last) = turns.last().filter(|turn| !turn.from_self) else {
+        return Err(Silence::NothingToAnswer);
+    };
     let recent = &turns[turns.len().saturating_sub(TURNS_READ)..];
     if recent.iter().any(|turn| is_sensitive(&turn.text)) {
         return Err(Silence::Sensitive);
@@ -93,7 +95,9 @@ fn is_question(text: &str, words: &str, language: Language) -> bool {
         Language::English => asks(text, words) && !begins_open(words),
         Language::Chinese => {
             let open = has_fragment(text, &rules::OPEN_QUESTION_WORDS_CHINESE);
-            !open && (has_question_mark(text) || has_fragment(text, &["吗", "能不能", "可不可以", "是不是", "要不要", "行不行"]))
+            !open
+                && (has_question_mark(text)
+                    || has_fragment(text, &["吗", "能不能", "可不可以", "是不是", "要不要", "行不行"]))
         }
     }
 }
@@ -124,7 +128,9 @@ mod tests {
     }
 
     fn intents(text: &str) -> Vec<&'static str> {
-        suggest(&[other(text)]).map(|replies| replies.iter().map(|reply| reply.intent).collect()).unwrap_or_default()
+        suggest(&[other(text)])
+            .map(|replies| replies.iter().map(|reply| reply.intent).collect())
+            .unwrap_or_default()
     }
 
     #[test]

@@ -21,7 +21,7 @@ const REST_MAX: Duration = Duration::from_secs(60);
 
 /// What a model can be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Capability {
+pub(crate) enum Capability {
     /// Answers conversations.
     Chat,
     /// Writes down recordings.
@@ -30,7 +30,7 @@ pub enum Capability {
 
 /// A provider, its models, and how it has been lately.
 #[derive(Debug)]
-pub struct Provider {
+pub(crate) struct Provider {
     /// Its name in the settings.
     pub name: String,
     /// Its chat models, the preferred one first.
@@ -45,7 +45,7 @@ pub struct Provider {
 
 /// All providers, in the order in which they are tried.
 #[derive(Debug)]
-pub struct Providers {
+pub(crate) struct Providers {
     /// The providers.
     pub list: Vec<Provider>,
     /// How long one that failed is asked last.
@@ -58,7 +58,7 @@ pub struct Providers {
 
 /// A provider that failed before another one answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Attempt {
+pub(crate) struct Attempt {
     /// The name of the provider.
     pub provider: String,
     /// The model that was asked for.
@@ -69,7 +69,7 @@ pub struct Attempt {
 
 /// A provider that answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Chosen {
+pub(crate) struct Chosen {
     /// The name of the provider.
     pub provider: String,
     /// The model that answers.
@@ -82,7 +82,7 @@ pub struct Chosen {
 
 /// Why nobody answers.
 #[derive(Debug, thiserror::Error)]
-pub enum Refusal {
+pub(crate) enum Refusal {
     /// No provider can do this at all.
     #[error("no provider can do this")]
     NotConfigured,
@@ -114,14 +114,15 @@ impl Providers {
     ///
     /// # Errors
     /// When nobody answers.
-    pub async fn chat(&self, model: &str, question: &Question) -> Result<(Chosen, Answer), Refusal> {
+    pub(crate) async fn chat(&self, model: &str, question: &Question) -> Result<(Chosen, Answer), Refusal> {
         let mut failed = Vec::new();
-        for Candidate { provider, model } in self.candidates(Capability::Chat, model, &mut failed)? {
+        for candidate in self.candidates(Capability::Chat, model, &mut failed)? {
+            let Candidate { provider, model } = candidate;
             let span = span("chat", provider, model);
             let attempt = provider.begin(model, question, self.first_token_timeout);
             match attempt.instrument(span.clone()).await {
                 Ok(answer) => return Ok((provider.chosen(model, failed), observed(answer, span))),
-                Err(failure) => self.note(provider, model, failure, &span, &mut failed)?,
+                Err(failure) => failed.push(self.note(&candidate, failure, &span)?),
             }
         }
         Err(Refusal::AllFailed(failed))
@@ -131,15 +132,21 @@ impl Providers {
     ///
     /// # Errors
     /// When nobody can.
-    pub async fn transcribe(&self, model: &str, recording: &Recording) -> Result<(Chosen, Transcript), Refusal> {
+    pub(crate) async fn transcribe(
+        &self,
+        model: &str,
+        recording: &Recording,
+    ) -> Result<(Chosen, Transcript), Refusal> {
         let mut failed = Vec::new();
-        for Candidate { provider, model } in self.candidates(Capability::Transcription, model, &mut failed)? {
+        for candidate in self.candidates(Capability::Transcription, model, &mut failed)? {
+            let Candidate { provider, model } = candidate;
             let Some(remote) = &provider.remote else { continue };
             let span = span("transcribe", provider, model);
             let attempt = timeout(self.answer_timeout, remote.transcribe(model, recording.clone()));
-            match attempt.instrument(span.clone()).await.unwrap_or_else(|_| Err(Failure::new(Cause::Timeout))) {
+            match attempt.instrument(span.clone()).await.unwrap_or_else(|_| Err(Failure::new(Cause::Timeout)))
+            {
                 Ok(transcript) => return Ok((provider.chosen(model, failed), transcript)),
-                Err(failure) => self.note(provider, model, failure, &span, &mut failed)?,
+                Err(failure) => failed.push(self.note(&candidate, failure, &span)?),
             }
         }
         Err(Refusal::AllFailed(failed))
@@ -149,13 +156,13 @@ impl Providers {
     ///
     /// # Errors
     /// [`Refusal::NotConfigured`] and [`Refusal::UnknownModel`].
-    pub fn ensure(&self, capability: Capability, model: &str) -> Result<(), Refusal> {
+    pub(crate) fn ensure(&self, capability: Capability, model: &str) -> Result<(), Refusal> {
         self.candidates(capability, model, &mut Vec::new()).map(drop)
     }
 
     /// Whether at least one provider has not failed lately.
     #[must_use]
-    pub fn is_well(&self) -> bool {
+    pub(crate) fn is_well(&self) -> bool {
         let now = Instant::now();
         self.list.iter().any(|provider| !provider.rests(now))
     }
@@ -191,39 +198,41 @@ impl Providers {
         if all.iter().all(|candidate| candidate.provider.rests(now)) {
             return Ok(all);
         }
-        let (rested, ready) = all.into_iter().partition::<Vec<_>, _>(|candidate| candidate.provider.rests(now));
-        resting.extend(rested.iter().map(|candidate| attempt(candidate.provider, candidate.model, Cause::Resting)));
+        let (rested, ready) =
+            all.into_iter().partition::<Vec<_>, _>(|candidate| candidate.provider.rests(now));
+        resting.extend(
+            rested.iter().map(|candidate| attempt(candidate.provider, candidate.model, Cause::Resting)),
+        );
         Ok(ready)
     }
 
     /// Notes a failure; an error when no other provider is worth asking.
-    fn note(
-        &self,
-        provider: &Provider,
-        model: &str,
-        failure: Failure,
-        span: &Span,
-        failed: &mut Vec<Attempt>,
-    ) -> Result<(), Refusal> {
+    fn note(&self, candidate: &Candidate, failure: Failure, span: &Span) -> Result<Attempt, Refusal> {
+        let Candidate { provider, model } = *candidate;
         span.record("error.type", failure.cause.name()).record("otel.status_code", "ERROR");
         if !failure.cause.is_worth_another() {
             return Err(Refusal::Refused { provider: provider.name.clone(), failure });
         }
-        tracing::warn!(provider = provider.name, model, cause = failure.cause.name(), code = failure.code,
-            "a provider failed before its first token");
+        tracing::warn!(
+            provider = provider.name,
+            model,
+            cause = failure.cause.name(),
+            code = failure.code,
+            "a provider failed before its first token"
+        );
         if failure.cause.is_lasting() {
             let rest = failure.retry_after.unwrap_or_default().min(REST_MAX).max(self.rest);
-            *provider.rests_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + rest);
+            *provider.rests_until.lock().unwrap_or_else(PoisonError::into_inner) =
+                Some(Instant::now() + rest);
         }
-        failed.push(attempt(provider, model, failure.cause));
-        Ok(())
+        Ok(attempt(provider, model, failure.cause))
     }
 }
 
 impl Provider {
     /// The embedded one.
     #[must_use]
-    pub fn embedded() -> Self {
+    pub(crate) fn embedded() -> Self {
         Self {
             name: embedded::PROVIDER.to_owned(),
             models: vec![embedded::MODEL.to_owned()],
@@ -235,7 +244,7 @@ impl Provider {
 
     /// Its models that can do this.
     #[must_use]
-    pub fn models(&self, capability: Capability) -> &[String] {
+    pub(crate) fn models(&self, capability: Capability) -> &[String] {
         match capability {
             Capability::Chat => &self.models,
             Capability::Transcription => &self.transcription_models,
@@ -251,7 +260,9 @@ impl Provider {
             let mut early = Vec::new();
             loop {
                 match answer.next().await.unwrap_or_else(|| Err(Failure::new(Cause::Truncated)))? {
-                    Piece::End(FinishReason::ContentFilter) => return Err(Failure::new(Cause::ContentRefused)),
+                    Piece::End(FinishReason::ContentFilter) => {
+                        return Err(Failure::new(Cause::ContentRefused));
+                    }
                     Piece::End(FinishReason::Stop) => return Err(Failure::new(Cause::Protocol)),
                     counted @ Piece::Usage(_) => early.push(Ok(counted)),
                     first => {

@@ -9,7 +9,7 @@ const CODE_CHARACTERS_MAX: usize = 64;
 
 /// Why a provider did not answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Cause {
+pub(crate) enum Cause {
     /// It did not answer in time.
     Timeout,
     /// It could not be reached, or the connection broke.
@@ -43,7 +43,7 @@ pub enum Cause {
 /// Neither its text nor the provider's message is kept: a message may repeat the conversation or part of a key.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 #[error("the provider failed: {}{}", cause.name(), if code.is_empty() { String::new() } else { format!(" ({code})") })]
-pub struct Failure {
+pub(crate) struct Failure {
     /// Why.
     pub cause: Cause,
     /// The provider's own code or the HTTP status; may be empty.
@@ -55,7 +55,7 @@ pub struct Failure {
 impl Cause {
     /// Its name in the contract and in traces.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Timeout => "timeout",
             Self::Connection => "connection",
@@ -75,16 +75,21 @@ impl Cause {
 
     /// Whether another provider may do better. What the caller asked wrongly is wrong everywhere.
     #[must_use]
-    pub fn is_worth_another(self) -> bool {
+    pub(crate) fn is_worth_another(self) -> bool {
         !matches!(self, Self::ContentRefused | Self::Rejected)
     }
 
     /// Whether the provider would fail the next call as well, whatever it asks for.
     #[must_use]
-    pub fn is_lasting(self) -> bool {
+    pub(crate) fn is_lasting(self) -> bool {
         matches!(
             self,
-            Self::Timeout | Self::Connection | Self::RateLimited | Self::Overloaded | Self::ServerError | Self::Account
+            Self::Timeout
+                | Self::Connection
+                | Self::RateLimited
+                | Self::Overloaded
+                | Self::ServerError
+                | Self::Account
         )
     }
 }
@@ -92,13 +97,13 @@ impl Cause {
 impl Failure {
     /// A failure without a code.
     #[must_use]
-    pub fn new(cause: Cause) -> Self {
+    pub(crate) fn new(cause: Cause) -> Self {
         Self { cause, code: String::new(), retry_after: None }
     }
 
     /// The failure that an HTTP status and the body of an error say.
     #[must_use]
-    pub fn of_answer(status: u16, body: &[u8]) -> Self {
+    pub(crate) fn of_answer(status: u16, body: &[u8]) -> Self {
         let error = serde_json::from_slice::<ErrorBody>(body).unwrap_or_default().error;
         let code = error.code();
         let cause = cause_of_code(&code, &error.message).unwrap_or_else(|| cause_of_status(status));
@@ -107,9 +112,13 @@ impl Failure {
 
     /// The failure that an error event in the middle of a stream says.
     #[must_use]
-    pub fn of_event(error: &ErrorFields) -> Self {
+    pub(crate) fn of_event(error: &ErrorFields) -> Self {
         let code = error.code();
-        Self { cause: cause_of_code(&code, &error.message).unwrap_or(Cause::ServerError), code, retry_after: None }
+        Self {
+            cause: cause_of_code(&code, &error.message).unwrap_or(Cause::ServerError),
+            code,
+            retry_after: None,
+        }
     }
 }
 
@@ -122,7 +131,7 @@ struct ErrorBody {
 /// What providers say about an error.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct ErrorFields {
+pub(crate) struct ErrorFields {
     message: String,
     #[serde(rename = "type")]
     kind: serde_json::Value,
@@ -148,18 +157,39 @@ impl ErrorFields {
 /// The codes of the presets' providers, where they say more than the HTTP status.
 fn cause_of_code(code: &str, message: &str) -> Option<Cause> {
     let cause = match code {
-        "insufficient_quota" | "billing_hard_limit_reached" | "invalid_api_key" | "account_deactivated" | "1113"
-        | "AccountOverdueError" | "AuthenticationError" | "AccessDenied" | "Arrearage" | "InvalidApiKey"
-        | "1000" | "1001" | "1002" | "1003" | "1004" => Cause::Account,
-        "rate_limit_exceeded" | "RateLimitExceeded" | "Throttling" | "1302" | "1303" | "1304" | "1308" | "1310" => {
-            Cause::RateLimited
-        }
+        "insufficient_quota"
+        | "billing_hard_limit_reached"
+        | "invalid_api_key"
+        | "account_deactivated"
+        | "1113"
+        | "AccountOverdueError"
+        | "AuthenticationError"
+        | "AccessDenied"
+        | "Arrearage"
+        | "InvalidApiKey"
+        | "1000"
+        | "1001"
+        | "1002"
+        | "1003"
+        | "1004" => Cause::Account,
+        "rate_limit_exceeded"
+        | "RateLimitExceeded"
+        | "Throttling"
+        | "1302"
+        | "1303"
+        | "1304"
+        | "1308"
+        | "1310" => Cause::RateLimited,
         "1305" | "overloaded_error" | "ServerOverloaded" => Cause::Overloaded,
         "model_not_found" | "ModelNotOpen" | "ModelNotFound" | "InvalidEndpointOrModel.NotFound" | "1211" => {
             Cause::ModelMissing
         }
         "context_length_exceeded" | "1261" => Cause::ContextLength,
-        "content_filter" | "content_policy_violation" | "1301" | "DataInspectionFailed" | "data_inspection_failed"
+        "content_filter"
+        | "content_policy_violation"
+        | "1301"
+        | "DataInspectionFailed"
+        | "data_inspection_failed"
         | "SensitiveContentDetected" => Cause::ContentRefused,
         _ if message.contains("maximum context length") => Cause::ContextLength,
         _ => return None,
@@ -201,7 +231,11 @@ mod tests {
             (403, r#"{"error":{"code":"AccountOverdueError"}}"#, Cause::Account),
             (404, r#"{"error":{"code":"ModelNotOpen"}}"#, Cause::ModelMissing),
             (400, r#"{"error":{"code":"context_length_exceeded"}}"#, Cause::ContextLength),
-            (400, r#"{"error":{"message":"This model's maximum context length is 8192 tokens"}}"#, Cause::ContextLength),
+            (
+                400,
+                r#"{"error":{"message":"This model's maximum context length is 8192 tokens"}}"#,
+                Cause::ContextLength,
+            ),
             (400, r#"{"error":{"code":1301}}"#, Cause::ContentRefused),
             (400, r#"{"error":{"code":null,"type":"invalid_request_error"}}"#, Cause::Rejected),
             (401, "", Cause::Account),

@@ -1,9 +1,9 @@
 //! Providers of language models: what is asked of them and what they answer, whatever they speak.
 
-pub mod failover;
-pub mod failure;
-pub mod openai;
-pub mod presets;
+pub(crate) mod failover;
+pub(crate) mod failure;
+pub(crate) mod openai;
+pub(crate) mod presets;
 mod sse;
 mod wire;
 
@@ -13,7 +13,7 @@ use failure::Failure;
 
 /// Who says something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
+pub(crate) enum Role {
     /// Tells the model how to behave.
     System,
     /// The person.
@@ -24,7 +24,7 @@ pub enum Role {
 
 /// One contribution to a conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Message {
+pub(crate) struct Message {
     /// Who says it.
     pub role: Role,
     /// What is said.
@@ -33,7 +33,7 @@ pub struct Message {
 
 /// What a model is asked.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Question {
+pub(crate) struct Question {
     /// The conversation, oldest first.
     pub messages: Vec<Message>,
     /// The longest answer.
@@ -44,7 +44,7 @@ pub struct Question {
 
 /// A piece of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Piece {
+pub(crate) enum Piece {
     /// The next part of the answer; not empty.
     Text(String),
     /// The next part of what the model says it thinks; not empty.
@@ -57,7 +57,7 @@ pub enum Piece {
 
 /// Tokens that a provider counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Count {
+pub(crate) struct Count {
     /// Of everything sent.
     pub input_tokens: i64,
     /// Of everything made.
@@ -66,7 +66,7 @@ pub struct Count {
 
 /// Why an answer ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FinishReason {
+pub(crate) enum FinishReason {
     /// It was complete.
     Stop,
     /// It reached the longest length.
@@ -80,11 +80,11 @@ pub enum FinishReason {
 /// An answer as it is being made: pieces that end with [`Piece::End`], or with a failure.
 ///
 /// Dropping it closes the connection to the provider.
-pub type Answer = BoxStream<'static, Result<Piece, Failure>>;
+pub(crate) type Answer = BoxStream<'static, Result<Piece, Failure>>;
 
 /// A recording to be written down.
 #[derive(Clone, Debug)]
-pub struct Recording {
+pub(crate) struct Recording {
     /// The file.
     pub audio: bytes::Bytes,
     /// Its name, whose extension tells the format.
@@ -97,7 +97,7 @@ pub struct Recording {
 
 /// What was said in a recording.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Transcript {
+pub(crate) struct Transcript {
     /// The text.
     pub text: String,
     /// What the provider counted, if it counts tokens.

@@ -11,6 +11,7 @@ use reqwest::{
     redirect::Policy,
 };
 use serde_json::Value;
+use tokio::time::timeout;
 
 use super::{
     Answer, FinishReason, Piece, Question, Recording, Transcript,
@@ -23,6 +24,8 @@ use super::{
 const ERROR_BYTES_MAX: usize = 64 * 1024;
 /// The longest transcript: an hour of fast speech is 60 kB.
 const TRANSCRIPT_BYTES_MAX: usize = 1024 * 1024;
+/// How long is waited for the count and the end mark after the reason for the end: they come with it or not at all.
+const AFTER_END: Duration = Duration::from_secs(2);
 /// What ends a stream.
 const DONE: &str = "[DONE]";
 
@@ -30,7 +33,7 @@ const DONE: &str = "[DONE]";
 ///
 /// # Errors
 /// When TLS cannot be set up.
-pub fn http_client(connect_timeout: Duration) -> Result<Client, reqwest::Error> {
+pub(crate) fn http_client(connect_timeout: Duration) -> Result<Client, reqwest::Error> {
     if rustls::crypto::CryptoProvider::get_default().is_none() {
         // It fails only when another thread has been faster, which is as good.
         let _installed = rustls::crypto::ring::default_provider().install_default();
@@ -41,7 +44,7 @@ pub fn http_client(connect_timeout: Duration) -> Result<Client, reqwest::Error> 
 
 /// A provider, and how to speak to it.
 #[derive(Clone, Debug)]
-pub struct OpenAi {
+pub(crate) struct OpenAi {
     /// The client that all providers share.
     pub client: Client,
     /// Where it is, without a slash at the end.
@@ -59,7 +62,7 @@ impl OpenAi {
     ///
     /// # Errors
     /// When the provider does not begin to answer.
-    pub async fn chat(&self, model: &str, question: &Question) -> Result<Answer, Failure> {
+    pub(crate) async fn chat(&self, model: &str, question: &Question) -> Result<Answer, Failure> {
         let body = wire::chat_body(model, question, self.dialect);
         let response = send(self.post("chat/completions").json(&body)).await?;
         Ok(pieces(sse::events(response, self.idle_timeout).boxed()).boxed())
@@ -69,13 +72,11 @@ impl OpenAi {
     ///
     /// # Errors
     /// When the provider does not answer, or not with a transcript.
-    pub async fn transcribe(&self, model: &str, recording: Recording) -> Result<Transcript, Failure> {
+    pub(crate) async fn transcribe(&self, model: &str, recording: Recording) -> Result<Transcript, Failure> {
         let length = recording.audio.len() as u64;
         let file = Part::stream_with_length(recording.audio, length).file_name(recording.file_name);
-        let mut form = Form::new()
-            .text("model", model.to_owned())
-            .text("response_format", "json")
-            .part("file", file);
+        let mut form =
+            Form::new().text("model", model.to_owned()).text("response_format", "json").part("file", file);
         for (field, value) in [("language", recording.language), ("prompt", recording.prompt)] {
             if !value.is_empty() {
                 form = form.text(field, value);
@@ -96,9 +97,10 @@ impl OpenAi {
 }
 
 async fn send(request: RequestBuilder) -> Result<Response, Failure> {
-    let response = request.send().await.map_err(|error| {
-        Failure::new(if error.is_timeout() { Cause::Timeout } else { Cause::Connection })
-    })?;
+    let response = request
+        .send()
+        .await
+        .map_err(|error| Failure::new(if error.is_timeout() { Cause::Timeout } else { Cause::Connection }))?;
     if response.status().is_success() {
         return Ok(response);
     }
@@ -157,7 +159,11 @@ struct Reading {
 
 impl Reading {
     async fn advance(&mut self) -> Result<(), Failure> {
-        match self.events.next().await {
+        let event = match self.finish {
+            Some(_) => timeout(AFTER_END, self.events.next()).await.unwrap_or(None),
+            None => self.events.next().await,
+        };
+        match event {
             Some(Ok(data)) if data.trim() == DONE => self.end(FinishReason::Stop),
             Some(Ok(data)) => self.chunk(&data)?,
             // After the reason for the end only the count of tokens is missing.
@@ -171,7 +177,11 @@ impl Reading {
     fn chunk(&mut self, data: &str) -> Result<(), Failure> {
         let Ok(chunk) = serde_json::from_str::<wire::Chunk>(data) else {
             // Some gateways mix in events of their own; what is missing from the answer shows at its end.
-            tracing::debug!(bytes = data.len(), is_json = is_json(data), "an event that is no chunk was dropped");
+            tracing::debug!(
+                bytes = data.len(),
+                is_json = is_json(data),
+                "an event that is no chunk was dropped"
+            );
             return Ok(());
         };
         if let Some(error) = chunk.error {
@@ -209,7 +219,8 @@ mod tests {
         pieces(stream::iter(events).boxed()).collect().await
     }
 
-    const TEXT: &str = r#"{"choices":[{"delta":{"content":"a"},"finish_reason":null}],"usage":null,"obfuscation":"x"}"#;
+    const TEXT: &str =
+        r#"{"choices":[{"delta":{"content":"a"},"finish_reason":null}],"usage":null,"obfuscation":"x"}"#;
     const STOP: &str = r#"{"choices":[{"delta":{},"finish_reason":"length"}]}"#;
     const USAGE: &str = r#"{"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":1}}"#;
 
@@ -232,9 +243,15 @@ mod tests {
         let end = |reason| Ok(Piece::End(reason));
         assert_eq!(read_all(vec![Ok(TEXT), Ok("[DONE]")]).await, [text(), end(FinishReason::Stop)]);
         assert_eq!(read_all(vec![Ok(TEXT), Ok(STOP)]).await, [text(), end(FinishReason::Length)]);
-        assert_eq!(read_all(vec![Ok(TEXT), Ok(STOP), connection()]).await, [text(), end(FinishReason::Length)]);
+        assert_eq!(
+            read_all(vec![Ok(TEXT), Ok(STOP), connection()]).await,
+            [text(), end(FinishReason::Length)]
+        );
         assert_eq!(read_all(vec![Ok(TEXT)]).await, [text(), Err(Failure::new(Cause::Truncated))]);
-        assert_eq!(read_all(vec![Ok(TEXT), connection()]).await, [text(), Err(Failure::new(Cause::Connection))]);
+        assert_eq!(
+            read_all(vec![Ok(TEXT), connection()]).await,
+            [text(), Err(Failure::new(Cause::Connection))]
+        );
     }
 
     #[tokio::test]

@@ -4,7 +4,7 @@ use crate::config::ProviderSettings;
 
 /// What is particular to a provider's way of speaking the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Dialect {
+pub(crate) struct Dialect {
     /// The field for the longest answer: newer models of OpenAI refuse `max_tokens`, all others know only that.
     pub max_tokens_field: &'static str,
     /// Whether it takes `stream_options`, without which most report no usage.
@@ -12,7 +12,7 @@ pub struct Dialect {
 }
 
 /// A provider whose address and models are known.
-pub struct Preset {
+pub(crate) struct Preset {
     name: &'static str,
     base_url: &'static str,
     models: &'static [&'static str],
@@ -35,7 +35,11 @@ const PRESETS: [Preset; 5] = [
     Preset {
         name: "doubao",
         base_url: "https://ark.cn-beijing.volces.com/api/v3",
-        models: &["doubao-seed-2-0-lite-260215", "doubao-seed-2-1-pro-260628", "doubao-seed-2-1-turbo-260628"],
+        models: &[
+            "doubao-seed-2-0-lite-260215",
+            "doubao-seed-2-1-pro-260628",
+            "doubao-seed-2-1-turbo-260628",
+        ],
         transcription_models: &[],
         dialect: USUAL,
     },
@@ -65,13 +69,13 @@ const PRESETS: [Preset; 5] = [
 
 /// The preset called `name`.
 #[must_use]
-pub fn find(name: &str) -> Option<&'static Preset> {
+pub(crate) fn find(name: &str) -> Option<&'static Preset> {
     PRESETS.iter().find(|preset| preset.name == name)
 }
 
 /// How a provider with this preset, or none, speaks.
 #[must_use]
-pub fn dialect(preset: &str) -> Dialect {
+pub(crate) fn dialect(preset: &str) -> Dialect {
     find(preset).map_or(USUAL, |preset| preset.dialect)
 }
 
@@ -88,7 +92,8 @@ impl Preset {
             provider.models = self.models.iter().map(ToString::to_string).collect();
         }
         if provider.transcription_models.is_empty() {
-            provider.transcription_models = self.transcription_models.iter().map(ToString::to_string).collect();
+            provider.transcription_models =
+                self.transcription_models.iter().map(ToString::to_string).collect();
         }
     }
 }

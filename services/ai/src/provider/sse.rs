@@ -17,7 +17,10 @@ const RESPONSE_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// The data of each event of `response`, which may be silent for `idle` at most. Comments keep it alive.
 ///
 /// Nothing is read before it is asked for, so that a slow reader slows the provider down.
-pub(super) fn events(response: reqwest::Response, idle: Duration) -> impl Stream<Item = Result<String, Failure>> {
+pub(super) fn events(
+    response: reqwest::Response,
+    idle: Duration,
+) -> impl Stream<Item = Result<String, Failure>> {
     bounded(response, idle).eventsource().map(|event| match event {
         Ok(event) => Ok(event.data),
         Err(EventStreamError::Transport(failure)) => Err(failure),

@@ -48,7 +48,8 @@ impl Words {
         let mut words = Self { kinds: HashMap::new(), characters_max: 1 };
         for line in LEXICON.lines().filter(|line| !line.starts_with('#')) {
             let mut columns = line.split('\t');
-            let (Some(kind), Some(word), Some(value)) = (columns.next(), columns.next(), columns.next()) else {
+            let (Some(kind), Some(word), Some(value)) = (columns.next(), columns.next(), columns.next())
+            else {
                 continue;
             };
             let value: f64 = value.parse().unwrap_or_default();
@@ -192,14 +193,17 @@ mod tests {
 
     #[test]
     fn plain_words_have_their_sign() {
-        for text in ["这家店的菜很好吃", "谢谢你的帮助", "质量不错，推荐购买", "我喜欢这部电影", "没问题"] {
+        for text in ["这家店的菜很好吃", "谢谢你的帮助", "质量不错，推荐购买", "我喜欢这部电影", "没问题"]
+        {
             assert!(compound(text) >= 0.05, "{text}: {}", compound(text));
         }
-        for text in ["这家酒店很差", "太失望了", "服务态度恶劣", "垃圾软件，天天死机", "等了三个小时，气死我了"]
+        for text in
+            ["这家酒店很差", "太失望了", "服务态度恶劣", "垃圾软件，天天死机", "等了三个小时，气死我了"]
         {
             assert!(compound(text) <= -0.05, "{text}: {}", compound(text));
         }
-        for text in ["会议在星期二上午九点", "你好，我出差了", "他喝牛奶", "请输入密码", ""] {
+        for text in ["会议在星期二上午九点", "你好，我出差了", "他喝牛奶", "请输入密码", ""]
+        {
             assert!(compound(text).abs() < 0.05, "{text}: {}", compound(text));
         }
     }

@@ -14,7 +14,7 @@ const NORMALIZATION: f64 = 15.0;
 
 /// The sign of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Label {
+pub(crate) enum Label {
     /// The compound score is at least 0.05.
     Positive,
     /// The compound score is at most -0.05.
@@ -25,7 +25,7 @@ pub enum Label {
 
 /// The scores of a text.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Scores {
+pub(crate) struct Scores {
     /// The share that is negative, 0 to 1, to 3 digits.
     pub negative: f64,
     /// The share that is neither, 0 to 1, to 3 digits.
@@ -38,7 +38,7 @@ pub struct Scores {
 
 /// What was found about a text.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Sentiment {
+pub(crate) struct Sentiment {
     /// Its scores.
     pub scores: Scores,
     /// The language whose rules were used.
@@ -49,7 +49,7 @@ pub struct Sentiment {
 
 /// Scores `text` by the rules of its language.
 #[must_use]
-pub fn analyze(text: &str) -> Sentiment {
+pub(crate) fn analyze(text: &str) -> Sentiment {
     let language = Language::of(text);
     let (scores, method) = match language {
         Language::English => (vader::analyze(text), "vader"),
@@ -61,7 +61,7 @@ pub fn analyze(text: &str) -> Sentiment {
 impl Scores {
     /// The sign of the compound score.
     #[must_use]
-    pub fn label(&self) -> Label {
+    pub(crate) fn label(&self) -> Label {
         if self.compound >= THRESHOLD {
             Label::Positive
         } else if self.compound <= -THRESHOLD {
@@ -83,8 +83,10 @@ impl Scores {
             sum -= emphasis;
         }
         // A neutral word counts 1, so that 1 is added to each weight to compare them.
-        let mut positive: f64 = weights.iter().filter(|weight| **weight > 0.0).map(|weight| weight + 1.0).sum();
-        let mut negative: f64 = weights.iter().filter(|weight| **weight < 0.0).map(|weight| 1.0 - weight).sum();
+        let mut positive: f64 =
+            weights.iter().filter(|weight| **weight > 0.0).map(|weight| weight + 1.0).sum();
+        let mut negative: f64 =
+            weights.iter().filter(|weight| **weight < 0.0).map(|weight| 1.0 - weight).sum();
         let neutral: f64 = weights.iter().filter(|weight| **weight == 0.0).map(|_| 1.0).sum();
         if positive > negative {
             positive += emphasis;

@@ -46,7 +46,8 @@ impl Words {
             Self { weights, degrees: HashMap::new(), idioms: HashMap::new(), negations: HashSet::new() };
         for line in MODIFIERS.lines().filter(|line| !line.starts_with('#')) {
             let mut columns = line.split('\t');
-            let (Some(kind), Some(word), Some(value)) = (columns.next(), columns.next(), columns.next()) else {
+            let (Some(kind), Some(word), Some(value)) = (columns.next(), columns.next(), columns.next())
+            else {
                 continue;
             };
             let value: f64 = value.parse().unwrap_or_default();

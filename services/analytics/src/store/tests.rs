@@ -40,9 +40,21 @@ async fn compare_counts(store: &Store, model: &Model) {
     assert_eq!(store.hours(first, last).await.unwrap(), model.hours(first, last), "events by hour");
     let (first, last) = (minute(sample::NOON_US), minute(sample::NOON_US) + 2);
     assert_eq!(store.minutes(first, last).await.unwrap(), model.minutes(first, last), "events by minute");
+    assert_eq!(
+        store.top_events_of_minutes(first, last, 100).await.unwrap(),
+        model.top_events(),
+        "events just now"
+    );
 }
 
 async fn compare_users(store: &Store, model: &Model) {
+    let listed = store.active_users(None, 10).await.unwrap();
+    let listed: Vec<_> = listed.into_iter().map(|user| (user.user_id, user.seen)).collect();
+    assert_eq!(listed, model.active_users(), "logged-in users");
+    if let Some((user_id, seen)) = listed.first() {
+        let rest = store.active_users(Some((seen.last_us, user_id.clone())), 10).await.unwrap();
+        assert_eq!(rest.len(), listed.len() - 1, "the users of the next page");
+    }
     let span = Span { start_us: sample::NOON_US - DAY_US, end_us: sample::NOON_US + 1 };
     for actor in ACTORS {
         assert_eq!(store.seen(actor).await.unwrap(), model.seen(actor), "{actor} seen");

@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use futures_util::future::join_all;
-use plexus_proto::analytics::v1::{EventOutcome, GetLiveMetricsRequest, GetReportRequest, TrackEventRequest};
+use plexus_proto::analytics::v1::{
+    EventOutcome, GetLiveMetricsRequest, GetReportRequest, GetUserBehaviorRequest, TrackEventRequest,
+};
 use plexus_testkit::stores::sqlite_url;
 
 use super::*;
@@ -55,4 +57,23 @@ async fn a_service_that_stopped_goes_on_where_it_was() {
     let mesh = Harness::of::<Analytics>().clock(Clock::manual(NOON_US)).start_in(folder).await.unwrap();
     let answer = track_all(alice(&mesh), vec![track("1", "opened"), track("2", "opened")]).await;
     assert_eq!((answer.duplicate_count, answer.accepted_count), (1, 1));
+}
+
+#[tokio::test]
+async fn old_events_are_thrown_away_and_their_counts_stay() {
+    let settings = Settings { events_kept_days: 1, ..Settings::default() };
+    let mesh = service_with(settings.clone()).await;
+    track_all(alice(&mesh), vec![track("1", "opened")]).await;
+    let folder = mesh.stop().await.unwrap();
+    let later = Harness::of::<Analytics>().settings(settings).clock(Clock::manual(NOON_US + 3 * DAY_US));
+    let mesh = later.start_in(folder).await.unwrap();
+
+    let behavior = async || {
+        let request = GetUserBehaviorRequest::default();
+        insights(alice(&mesh)).get_user_behavior(request).await.unwrap().into_inner()
+    };
+    while behavior().await.event_count > 0 {}
+    assert_eq!(behavior().await.lifetime_event_count, 1);
+    let report = reports(operator(&mesh)).get_report(GetReportRequest::default()).await.unwrap().into_inner();
+    assert_eq!(report.event_count, 1);
 }

@@ -2,7 +2,7 @@
 -- Times are epoch microseconds; 0 stands for "never" or "not yet".
 
 create table roles (
-    name text primary key,
+    name text collate "C" primary key,
     permissions text not null, -- a JSON list; of built-in roles empty, since the program knows them
     built_in bigint not null
 );
@@ -11,7 +11,7 @@ insert into roles (name, permissions, built_in) values ('admin', '[]', 1), ('use
 create table users (
     user_id text primary key,
     login_name text not null,
-    login_key text not null unique, -- the login name in lower case
+    login_key text collate "C" not null unique, -- the login name in lower case
     display_name text not null,
     password_hash text not null, -- a PHC string
     disabled bigint not null,
@@ -42,7 +42,7 @@ create index sessions_by_user on sessions (user_id);
 create index sessions_by_idle_expiry on sessions (idle_expire_time_us);
 
 create table api_keys (
-    api_key_id text primary key,
+    api_key_id text collate "C" primary key,
     user_id text not null references users (user_id),
     display_name text not null,
     secret_hash bytea not null, -- SHA-256; the secret itself has 256 bits of its own

@@ -177,14 +177,21 @@ impl<'n, 'p> Reader<'n, 'p> {
     }
 
     fn operand(&mut self) -> Result<Operand, Fault> {
-        match self.tokens.get(self.next) {
-            Some((Token::Text(_) | Token::Number(_), _)) => Ok(match self.literal()? {
-                Token::Number(value) => Operand::Number(value),
-                Token::Text(text) | Token::Word(text) => Operand::Text(text),
-                Token::Sign(sign) => Operand::Text(sign.to_owned()),
-            }),
-            _ if self.take_word("true") => Ok(Operand::Boolean(true)),
-            _ if self.take_word("false") => Ok(Operand::Boolean(false)),
+        if self.take_word("true") {
+            return Ok(Operand::Boolean(true));
+        }
+        if self.take_word("false") {
+            return Ok(Operand::Boolean(false));
+        }
+        match self.tokens.get(self.next).cloned() {
+            Some((Token::Text(text), _)) => {
+                self.next += 1;
+                Ok(Operand::Text(text))
+            }
+            Some((Token::Number(value), _)) => {
+                self.next += 1;
+                Ok(Operand::Number(value))
+            }
             _ => Ok(Operand::Expression(self.expression()?)),
         }
     }
@@ -199,6 +206,9 @@ impl<'n, 'p> Reader<'n, 'p> {
 
 /// Text and truth are equal or not; only numbers have an order that is the same everywhere.
 fn comparable(left: &Operand, comparison: Comparison, right: &Operand) -> bool {
+    if ![left, right].iter().any(|side| matches!(side, Operand::Expression(_))) {
+        return false;
+    }
     match (class(left), class(right)) {
         (Some(Class::Number), Some(Class::Number)) => true,
         (Some(left), Some(right)) => {

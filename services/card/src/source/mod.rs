@@ -16,7 +16,7 @@ mod scope;
 mod segment;
 mod space;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod token;
 pub(crate) mod tree;
 

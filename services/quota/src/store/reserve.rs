@@ -118,7 +118,7 @@ async fn hold(
     let subject = &reservation.subject;
     let counters = Counters { subject, at_us: reservation.create_time_us, defaults };
     let before = counters.open(tx, amounts).await?;
-    if let Some(refusal) = limit::refusal(&before, amounts, now_us).filter(|_| false) {
+    if let Some(refusal) = limit::refusal(&before, amounts, now_us) {
         return Err(Error::LimitExceeded { subject: subject.clone(), refusal });
     }
     let mut counts = Vec::with_capacity(before.len());

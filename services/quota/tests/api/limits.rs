@@ -80,7 +80,8 @@ async fn limits_are_listed_page_by_page() {
 async fn a_limit_that_makes_no_sense_is_refused_by_the_name_of_its_field() {
     let mesh = start().await;
     let mut client = limits(&mesh);
-    let broken: [(&str, fn(&mut Limit)); 4] = [
+    type Change = fn(&mut Limit);
+    let broken: [(&str, Change); 4] = [
         ("limit.subject", |limit| limit.subject = "alice".to_owned()),
         ("limit.meter", |limit| limit.meter = 0),
         ("limit.window", |limit| limit.window = 99),

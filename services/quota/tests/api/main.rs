@@ -1,4 +1,5 @@
 //! The quota service from outside: every RPC, over real sockets.
+#![expect(clippy::unwrap_used, reason = "a test ends at the first thing that goes wrong")]
 
 mod limits;
 mod reservations;
@@ -88,7 +89,7 @@ async fn spend(mesh: &Harness, named: &[(Meter, i64)]) {
 /// The one among `usage` with this window.
 fn of(usage: &[Usage], meter: Meter, window: Window) -> Usage {
     let found = usage.iter().find(|usage| usage.meter() == meter && usage.window() == window);
-    found.cloned().expect("usage of this meter and window")
+    found.cloned().unwrap()
 }
 
 /// The code and reason of a refusal.

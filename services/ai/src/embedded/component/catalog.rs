@@ -27,7 +27,15 @@ const ENTRIES: [Entry; 14] = [
     Entry {
         name: "sign_up_form",
         title: ("A form to create an account", "注册表单"),
-        english: &["sign up", "signup", "register", "registration", "create account", "create an account", "new users"],
+        english: &[
+            "sign up",
+            "signup",
+            "register",
+            "registration",
+            "create account",
+            "create an account",
+            "new users",
+        ],
         chinese: &["注册", "创建账号", "新用户"],
         build: forms::sign_up,
     },
@@ -83,7 +91,17 @@ const ENTRIES: [Entry; 14] = [
     Entry {
         name: "stats",
         title: ("Key figures", "关键数据"),
-        english: &["stats", "statistics", "metrics", "kpi", "kpis", "dashboard", "dashboard stats", "key figures", "counter"],
+        english: &[
+            "stats",
+            "statistics",
+            "metrics",
+            "kpi",
+            "kpis",
+            "dashboard",
+            "dashboard stats",
+            "key figures",
+            "counter",
+        ],
         chinese: &["统计", "指标", "数据卡", "仪表盘", "看板", "数据统计"],
         build: displays::stats,
     },
@@ -97,7 +115,15 @@ const ENTRIES: [Entry; 14] = [
     Entry {
         name: "profile",
         title: ("A profile", "个人资料"),
-        english: &["profile", "user profile", "contact card", "profile card", "about me", "business card", "user card"],
+        english: &[
+            "profile",
+            "user profile",
+            "contact card",
+            "profile card",
+            "about me",
+            "business card",
+            "user card",
+        ],
         chinese: &["个人资料", "资料卡", "名片", "用户资料", "简介"],
         build: displays::profile,
     },
@@ -118,7 +144,7 @@ const ENTRIES: [Entry; 14] = [
 ];
 
 /// The names of all entries.
-pub fn names() -> impl Iterator<Item = &'static str> {
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     ENTRIES.iter().map(|entry| entry.name)
 }
 
@@ -127,7 +153,8 @@ pub(super) fn choose(prompt: &str) -> Option<&'static Entry> {
     let words = spaced(prompt);
     let mut best: Option<(&Entry, usize)> = None;
     for entry in &ENTRIES {
-        let english = entry.english.iter().filter(|phrase| words.contains(&spaced(phrase))).map(|phrase| phrase.len());
+        let english =
+            entry.english.iter().filter(|phrase| words.contains(&spaced(phrase))).map(|phrase| phrase.len());
         // A Han character says about as much as three letters.
         let chinese = entry.chinese.iter().filter(|part| prompt.contains(**part)).map(|part| part.len());
         let score = english.chain(chinese).sum::<usize>();

@@ -27,7 +27,8 @@ pub(super) fn product(draft: &mut Draft) -> String {
 
 pub(super) fn pricing(draft: &mut Draft) -> String {
     let title = draft.title("Choose a plan", "选择方案");
-    let plans = draft.items([("Basic $0", "基础版 0元"), ("Pro $0", "专业版 0元"), ("Team $0", "团队版 0元")]);
+    let plans =
+        draft.items([("Basic $0", "基础版 0元"), ("Pro $0", "专业版 0元"), ("Team $0", "团队版 0元")]);
     let choose = draft.say("Choose", "选择");
     let ask = draft.say("On request", "面议");
     let mut cards = Vec::new();

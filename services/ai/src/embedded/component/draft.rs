@@ -91,7 +91,10 @@ impl<'s> Draft<'s> {
     }
 
     pub(super) fn row(&mut self, id: &str, children: &[String]) -> String {
-        self.add(id, json!({"component": "Row", "children": children, "justify": "spaceBetween", "align": "center"}))
+        self.add(
+            id,
+            json!({"component": "Row", "children": children, "justify": "spaceBetween", "align": "center"}),
+        )
     }
 
     pub(super) fn list(&mut self, id: &str, children: &[String]) -> String {
@@ -123,7 +126,8 @@ impl<'s> Draft<'s> {
     pub(super) fn field(&mut self, id: &str, label: &str, variant: &str) -> String {
         let value = self.bind(id, json!(""));
         let message = self.say(&format!("{label} is required"), &format!("请填写{label}"));
-        let checks = json!([{"condition": {"call": "required", "args": {"value": value}}, "message": message}]);
+        let checks =
+            json!([{"condition": {"call": "required", "args": {"value": value}}, "message": message}]);
         self.add(
             id,
             json!({"component": "TextField", "label": label, "value": value, "variant": variant, "checks": checks}),

@@ -13,8 +13,8 @@ mod validate;
 use serde_json::{Value, json};
 
 use crate::language::Language;
-pub use catalog::names;
-pub use validate::{COMPONENTS_MAX, DEPTH_MAX, Invalid, validate};
+pub(crate) use catalog::names;
+pub(crate) use validate::{Invalid, validate};
 
 /// The version of A2UI that the messages follow.
 const VERSION: &str = "v0.9";
@@ -23,7 +23,7 @@ const CATALOG: &str = "https://a2ui.org/specification/v0_9/catalogs/basic/catalo
 
 /// A component that was made.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Component {
+pub(crate) struct Component {
     /// The entry of the catalogue.
     pub entry: &'static str,
     /// What it is and what of the prompt it shows.
@@ -38,7 +38,7 @@ pub struct Component {
 
 /// Why no component was made.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
-pub enum Error {
+pub(crate) enum Error {
     /// No entry of the catalogue fits the prompt.
     #[error("the prompt fits no entry of the catalogue")]
     NoEntry,
@@ -51,7 +51,7 @@ pub enum Error {
 ///
 /// # Errors
 /// When the prompt fits no entry.
-pub fn generate(prompt: &str) -> Result<Component, Error> {
+pub(crate) fn generate(prompt: &str) -> Result<Component, Error> {
     let entry = catalog::choose(prompt).ok_or(Error::NoEntry)?;
     let language = Language::of(prompt);
     let slots = slots::read(prompt);
@@ -76,7 +76,11 @@ fn describe(entry: &catalog::Entry, language: Language, filled: &[&str]) -> Stri
     match (language, filled.is_empty()) {
         (Language::English, true) => format!("{}. All values are placeholders.", entry.title.0),
         (Language::English, false) => {
-            format!("{}. From the prompt: {}; all other values are placeholders.", entry.title.0, filled.join(", "))
+            format!(
+                "{}. From the prompt: {}; all other values are placeholders.",
+                entry.title.0,
+                filled.join(", ")
+            )
         }
         (Language::Chinese, true) => format!("{}。所有内容都是占位内容。", entry.title.1),
         (Language::Chinese, false) => {

@@ -5,7 +5,8 @@ const VALUE_CHARACTERS_MAX: usize = 80;
 /// How many items are taken of an enumeration: what fits one component.
 const ITEMS_MAX: usize = 12;
 /// Words after which an enumeration begins.
-const ENUMERATIONS: [&str; 8] = [" with ", " including ", " containing ", " of ", "包括", "包含", "分别是", "有"];
+const ENUMERATIONS: [&str; 8] =
+    [" with ", " including ", " containing ", " of ", "包括", "包含", "分别是", "有"];
 /// Pairs of quotation marks, of which the first in a prompt hold the title.
 const QUOTES: [(char, char); 5] = [('"', '"'), ('“', '”'), ('「', '」'), ('《', '》'), ('\'', '\'')];
 /// Words before an enumeration that say what kind of things follow and are no item.
@@ -35,10 +36,15 @@ pub(super) struct Figure {
 
 /// Reads the values out of a prompt.
 pub(super) fn read(prompt: &str) -> Slots {
-    let words = || prompt.split(|character: char| character.is_whitespace() || "，、；;()（）".contains(character));
+    let words =
+        || prompt.split(|character: char| character.is_whitespace() || "，、；;()（）".contains(character));
     Slots {
         title: quoted(prompt),
-        prices: words().filter(|word| is_price(trim(word))).map(|word| trim(word).to_owned()).take(ITEMS_MAX).collect(),
+        prices: words()
+            .filter(|word| is_price(trim(word)))
+            .map(|word| trim(word).to_owned())
+            .take(ITEMS_MAX)
+            .collect(),
         items: items(prompt),
         email: words().map(trim).find(|word| is_email(word)).map(clip),
         date: words().map(trim).find(|word| is_date(word)).map(clip),

@@ -5,9 +5,9 @@ use std::collections::{HashMap, HashSet};
 use serde_json::Value;
 
 /// More components than a screen can show; it bounds the work of a renderer.
-pub const COMPONENTS_MAX: usize = 200;
+pub(crate) const COMPONENTS_MAX: usize = 200;
 /// Deeper trees are not made by any entry, and some renderers recurse.
-pub const DEPTH_MAX: usize = 12;
+pub(crate) const DEPTH_MAX: usize = 12;
 /// The longest text of a component, in characters.
 const TEXT_CHARACTERS_MAX: usize = 2000;
 /// The id of the component on top.
@@ -30,7 +30,7 @@ const KINDS: [(&str, &[&str]); 11] = [
 
 /// The rule that a tree breaks.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
-pub enum Invalid {
+pub(crate) enum Invalid {
     /// There are more components than allowed.
     #[error("the tree has more than {COMPONENTS_MAX} components")]
     TooMany,
@@ -64,7 +64,7 @@ pub enum Invalid {
 ///
 /// # Errors
 /// The first rule that is broken.
-pub fn validate(components: &[Value]) -> Result<(), Invalid> {
+pub(crate) fn validate(components: &[Value]) -> Result<(), Invalid> {
     if components.len() > COMPONENTS_MAX {
         return Err(Invalid::TooMany);
     }
@@ -90,7 +90,9 @@ pub fn validate(components: &[Value]) -> Result<(), Invalid> {
 fn check(at: usize, component: &Value) -> Result<&str, Invalid> {
     let text = |key: &str| component.get(key).and_then(Value::as_str);
     let (Some(id), Some(kind)) = (text("id"), text("component")) else { return Err(Invalid::Unknown(at)) };
-    let Some((_, needed)) = KINDS.iter().find(|(name, _)| *name == kind) else { return Err(Invalid::Unknown(at)) };
+    let Some((_, needed)) = KINDS.iter().find(|(name, _)| *name == kind) else {
+        return Err(Invalid::Unknown(at));
+    };
     if let Some(lacking) = needed.iter().find(|key| component.get(**key).is_none()) {
         return Err(Invalid::Lacking(id.to_owned(), lacking));
     }
@@ -156,7 +158,10 @@ mod tests {
         assert_eq!(refused(&[text("root"), text("root")]), Invalid::Duplicate("root".into()));
         assert_eq!(refused(&[text("root"), text("b")]), Invalid::Unreachable("b".into()));
         assert_eq!(refused(&[json!({"id": "root", "component": "Script"})]), Invalid::Unknown(0));
-        assert_eq!(refused(&[json!({"id": "root", "component": "Text"})]), Invalid::Lacking("root".into(), "text"));
+        assert_eq!(
+            refused(&[json!({"id": "root", "component": "Text"})]),
+            Invalid::Lacking("root".into(), "text")
+        );
     }
 
     #[test]

@@ -105,6 +105,13 @@ impl Model {
         Some(Seen { first_us, last_us, count: number(times.len()) })
     }
 
+    pub(super) fn active_users(&self) -> Vec<(String, Seen)> {
+        let user = |actor: &&str| Some((actor.strip_prefix("user:")?.to_owned(), self.seen(actor)?));
+        let mut users: Vec<_> = ACTORS.iter().filter_map(user).collect();
+        users.sort_by_key(|(_, seen)| Reverse(seen.last_us));
+        users
+    }
+
     /// Latest first.
     pub(super) fn times(&self, actor: &str, span: Span) -> Vec<i64> {
         let mut times: Vec<i64> = self

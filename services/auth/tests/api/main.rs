@@ -1,0 +1,10 @@
+//! Auth as its callers see it: every RPC over a real socket, every refusal by its code and reason.
+
+mod api_keys;
+mod mesh;
+mod roles;
+mod secrecy;
+mod sessions;
+mod stores;
+mod trust;
+mod users;
