@@ -41,7 +41,8 @@ impl RunningBridge {
         let channels: BTreeMap<String, Channel> = channels.collect();
         let stop = CancellationToken::new();
         let checks = channels.iter().map(|(name, channel)| reached(name, channel.clone())).collect();
-        let health = Health::follow(Role::new(RoleName::Bridge.name()), metrics.clone(), checks, stop.clone()).await;
+        let health =
+            Health::follow(Role::new(RoleName::Bridge.name()), metrics.clone(), checks, stop.clone()).await;
         let backends = channels.into_iter().fold(Backends::new(), |backends, (name, channel)| {
             backends.with(format!("plexus.{name}.v1"), channel)
         });

@@ -7,7 +7,9 @@ use plexus_client::{Channel, StaticToken};
 use plexus_proto::auth::v1::{
     LoginRequest, RefreshRequest, TokenPair, session_service_client::SessionServiceClient,
 };
-use prost_reflect::{DescriptorPool, DynamicMessage, MethodDescriptor, SerializeOptions};
+use prost_reflect::{
+    DescriptorPool, DynamicMessage, MethodDescriptor, ReflectMessage as _, SerializeOptions, Value,
+};
 use tonic::{Status, client::Grpc};
 
 use crate::{
@@ -38,15 +40,22 @@ pub(crate) async fn login(settings: &Settings, login_name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Calls `method` with `json` and prints the answer as JSON, one line per message of a stream.
+/// What to call, and what to print of the answer.
+pub(crate) struct Request {
+    pub(crate) method: String,
+    pub(crate) json: String,
+    pub(crate) field: Option<String>,
+}
+
+/// Calls a method and prints the answer as JSON, one line per message of a stream, or one field of it.
 #[expect(clippy::print_stdout, reason = "printing is what the command is for")]
-pub(crate) async fn call(settings: &Settings, method: &str, json: &str) -> Result<()> {
+pub(crate) async fn call(settings: &Settings, asked: &Request) -> Result<()> {
     let pool = DescriptorPool::decode(plexus_proto::DESCRIPTORS)?;
-    let method = find(&pool, method)?;
+    let method = find(&pool, &asked.method)?;
     if method.is_client_streaming() {
         bail!("{} takes a stream of requests, which this command cannot send", method.full_name());
     }
-    let mut deserializer = serde_json::Deserializer::from_str(json);
+    let mut deserializer = serde_json::Deserializer::from_str(&asked.json);
     let request = DynamicMessage::deserialize(method.input(), &mut deserializer)
         .with_context(|| format!("the request does not fit {}", method.input().full_name()))?;
     deserializer.end().context("something follows the JSON of the request")?;
@@ -55,12 +64,28 @@ pub(crate) async fn call(settings: &Settings, method: &str, json: &str) -> Resul
     let mut grpc = Grpc::new(channel(settings, service_of(&method)?, token)?);
     let path = format!("/{}/{}", method.parent_service().full_name(), method.name()).parse()?;
     grpc.ready().await.map_err(|error| anyhow::anyhow!(error))?;
-    let answer = grpc.server_streaming(tonic::Request::new(request), path, DynamicCodec::new(method.output()));
+    let answer =
+        grpc.server_streaming(tonic::Request::new(request), path, DynamicCodec::new(method.output()));
     let mut messages = answer.await.map_err(|status| explain(&status))?.into_inner();
     while let Some(message) = messages.message().await.map_err(|status| explain(&status))? {
-        println!("{}", print(&message, method.is_server_streaming())?);
+        match &asked.field {
+            Some(field) => println!("{}", print_field(&message, field)?),
+            None => println!("{}", print(&message, method.is_server_streaming())?),
+        }
     }
     Ok(())
+}
+
+/// The field called `name` (as in the contract or as in JSON): a text as it is, anything else as JSON.
+fn print_field(message: &DynamicMessage, name: &str) -> Result<String> {
+    let kind = message.descriptor();
+    let field = kind.get_field_by_name(name).or_else(|| kind.get_field_by_json_name(name));
+    let field = field.with_context(|| format!("{} has no field {name}", kind.full_name()))?;
+    if let Value::String(text) = message.get_field(&field).as_ref() {
+        return Ok(text.clone());
+    }
+    let json: serde_json::Value = serde_json::from_str(&print(message, true)?)?;
+    Ok(json[field.json_name()].to_string())
 }
 
 fn print(message: &DynamicMessage, one_line: bool) -> Result<String> {
@@ -76,7 +101,8 @@ fn print(message: &DynamicMessage, one_line: bool) -> Result<String> {
 
 /// The method that `name` means: `SERVICE/METHOD` as in `ai/Chat`, or its full name with the package.
 fn find(pool: &DescriptorPool, name: &str) -> Result<MethodDescriptor> {
-    let (service, method) = name.split_once('/').context("name the method as SERVICE/METHOD, such as ai/Chat")?;
+    let (service, method) =
+        name.split_once('/').context("name the method as SERVICE/METHOD, such as ai/Chat")?;
     let package = format!("plexus.{service}.v1");
     let methods = pool
         .services()
@@ -86,9 +112,14 @@ fn find(pool: &DescriptorPool, name: &str) -> Result<MethodDescriptor> {
         methods.map(|method| (method.name().to_owned(), method)).collect();
     by_name.get(method).cloned().with_context(|| {
         if by_name.is_empty() {
-            return format!("there is no service {service}; the services are auth, quota, ai, card, analytics");
+            return format!(
+                "there is no service {service}; the services are auth, quota, ai, card, analytics"
+            );
         }
-        format!("{service} has no method {method}; it has {}", by_name.keys().cloned().collect::<Vec<_>>().join(", "))
+        format!(
+            "{service} has no method {method}; it has {}",
+            by_name.keys().cloned().collect::<Vec<_>>().join(", ")
+        )
     })
 }
 

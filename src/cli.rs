@@ -57,6 +57,9 @@ enum Command {
         /// The request as JSON.
         #[arg(default_value = "{}")]
         json: String,
+        /// Prints this field of the answer alone, a text as it is, such as --field html.
+        #[arg(long)]
+        field: Option<String>,
     },
     /// Prints the effective settings without secrets, and where each came from.
     Config,
@@ -100,7 +103,9 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
             Command::Status => status::print(&effective.settings).await,
             Command::Drain { replica } => status::drain(&effective.settings, &replica).await,
             Command::Login { login_name } => call::login(&effective.settings, &login_name).await,
-            Command::Call { method, json } => call::call(&effective.settings, &method, &json).await,
+            Command::Call { method, json, field } => {
+                call::call(&effective.settings, &call::Request { method, json, field }).await
+            }
             Command::Config => print_settings(&effective),
         }
     })

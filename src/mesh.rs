@@ -1,11 +1,6 @@
 //! Runs roles in this process: binds, opens, starts in order, waits, drains in reverse.
 
-use std::{
-    collections::BTreeMap,
-    os::unix::fs::DirBuilderExt as _,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, os::unix::fs::DirBuilderExt as _, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
 use futures_util::future::try_join_all;
@@ -47,7 +42,9 @@ pub(crate) async fn up(mut settings: Settings, replicas: u16) -> Result<()> {
 /// Runs `roles`, as one container of a larger mesh.
 pub(crate) async fn serve(settings: Settings, roles: &[RoleName]) -> Result<()> {
     if settings.mesh_secret.is_empty() && roles.iter().any(|role| *role != RoleName::Bridge) {
-        bail!("mesh_secret is not set: give every service of the mesh the same PLEXUS_MESH_SECRET of 32 characters or more");
+        bail!(
+            "mesh_secret is not set: give every service of the mesh the same PLEXUS_MESH_SECRET of 32 characters or more"
+        );
     }
     let mut roles = roles.to_vec();
     roles.sort_unstable();
@@ -63,7 +60,12 @@ async fn run(settings: Settings, roles: &[RoleName], replicas: u16) -> Result<()
     outcome
 }
 
-async fn run_traced(settings: &Settings, roles: &[RoleName], replicas: u16, telemetry: &Telemetry) -> Result<()> {
+async fn run_traced(
+    settings: &Settings,
+    roles: &[RoleName],
+    replicas: u16,
+    telemetry: &Telemetry,
+) -> Result<()> {
     let mut signals = Signals::new()?;
     let listeners = bind_all(settings, roles, replicas).await?;
     let admin_listener = bind(settings, "admin", settings.ports.admin).await?;
@@ -75,7 +77,9 @@ async fn run_traced(settings: &Settings, roles: &[RoleName], replicas: u16, tele
     for (role, listeners) in listeners {
         if role == RoleName::Bridge {
             for listener in listeners {
-                fleet.add_bridge(RunningBridge::start(settings, &addresses, telemetry.metrics(), listener).await?);
+                fleet.add_bridge(
+                    RunningBridge::start(settings, &addresses, telemetry.metrics(), listener).await?,
+                );
             }
             continue;
         }
@@ -84,7 +88,11 @@ async fn run_traced(settings: &Settings, roles: &[RoleName], replicas: u16, tele
         for (number, listener) in listeners.into_iter().enumerate() {
             let name = format!("{role}-{number}");
             let place = Place { name, listener, database: database.clone(), peers: peers.clone() };
-            fleet.add(role.start(&process, place, settings).await.with_context(|| format!("{role} did not start"))?);
+            fleet.add(
+                role.start(&process, place, settings)
+                    .await
+                    .with_context(|| format!("{role} did not start"))?,
+            );
         }
     }
     let admin_address = admin_listener.local_addr()?.to_string();
@@ -204,7 +212,10 @@ async fn open_databases(settings: &Settings, roles: &[RoleName]) -> Result<BTree
             url => url.to_owned(),
         };
         let database = Database::open(&url, name, migrations).await;
-        Ok::<_, anyhow::Error>((name, database.with_context(|| format!("the database of {name} could not be opened"))?))
+        Ok::<_, anyhow::Error>((
+            name,
+            database.with_context(|| format!("the database of {name} could not be opened"))?,
+        ))
     });
     Ok(try_join_all(opened).await?.into_iter().collect())
 }
@@ -234,9 +245,10 @@ impl RoleName {
         let Some(auth) = addresses.get(Self::Auth.name()) else { return Peers::default() };
         let auth = Channel::builder(Self::Auth.name()).endpoints(auth.clone()).build();
         let login = ServiceLogin::new(self.name(), secret.reveal(), auth);
-        let channels = self.calls().iter().chain([&Self::Auth.name()]).filter_map(|name| {
-            let addresses = addresses.get(*name)?.clone();
-            Some(((*name).to_owned(), Channel::builder(name).endpoints(addresses).token(login.clone()).build()))
+        let called = self.calls().iter().copied().chain([Self::Auth.name()]);
+        let channels = called.filter_map(|name| {
+            let addresses = addresses.get(name)?.clone();
+            Some((name.to_owned(), Channel::builder(name).endpoints(addresses).token(login.clone()).build()))
         });
         Peers::new(channels.collect())
     }

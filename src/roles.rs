@@ -79,7 +79,12 @@ impl RoleName {
     }
 
     /// Starts a replica of the service.
-    pub(crate) async fn start(self, process: &Process, place: Place, settings: &Settings) -> Result<Replica, StartError> {
+    pub(crate) async fn start(
+        self,
+        process: &Process,
+        place: Place,
+        settings: &Settings,
+    ) -> Result<Replica, StartError> {
         match self {
             Self::Auth => replica::start::<Auth>(process, place, settings.auth.clone()).await,
             Self::Quota => replica::start::<Quota>(process, place, settings.quota.clone()).await,
@@ -98,7 +103,10 @@ impl FromStr for RoleName {
         let roles: BTreeMap<&str, Self> =
             Self::SERVICES.into_iter().chain([Self::Bridge]).map(|role| (role.name(), role)).collect();
         roles.get(name).copied().ok_or_else(|| {
-            format!("there is no role {name}; the roles are {}", roles.keys().copied().collect::<Vec<_>>().join(", "))
+            format!(
+                "there is no role {name}; the roles are {}",
+                roles.keys().copied().collect::<Vec<_>>().join(", ")
+            )
         })
     }
 }

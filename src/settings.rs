@@ -72,7 +72,15 @@ pub(crate) struct Ports {
 
 impl Default for Ports {
     fn default() -> Self {
-        Self { bridge: 8080, auth: 50051, quota: 50052, ai: 50053, card: 50054, analytics: 50055, admin: 9100 }
+        Self {
+            bridge: 8080,
+            auth: 50051,
+            quota: 50052,
+            ai: 50053,
+            card: 50054,
+            analytics: 50055,
+            admin: 9100,
+        }
     }
 }
 
@@ -108,7 +116,10 @@ impl Check for Settings {
             ));
         }
         if self.listen_address.parse::<std::net::IpAddr>().is_err() {
-            return Err(SettingError::new("listen_address", "must be an IP address, such as 127.0.0.1 or 0.0.0.0"));
+            return Err(SettingError::new(
+                "listen_address",
+                "must be an IP address, such as 127.0.0.1 or 0.0.0.0",
+            ));
         }
         self.peer_addresses()?;
         check("server", &self.server)?;
@@ -127,7 +138,8 @@ impl Settings {
     pub(crate) fn peer_addresses(&self) -> Result<BTreeMap<String, Vec<Address>>, SettingError> {
         let parse = |(service, addresses): (&String, &Vec<String>)| {
             let parsed: Result<Vec<Address>, _> = addresses.iter().map(|address| address.parse()).collect();
-            let refused = |error: AddressError| SettingError::new(format!("peers.{service}"), format!("{error}"));
+            let refused =
+                |error: AddressError| SettingError::new(format!("peers.{service}"), format!("{error}"));
             Ok((service.clone(), parsed.map_err(refused)?))
         };
         self.peers.iter().map(parse).collect()

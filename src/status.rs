@@ -38,8 +38,7 @@ async fn ask(settings: &Settings, method: Method, path: &str) -> Result<(http::S
         host => host,
     };
     let address = format!("{host}:{}", settings.ports.admin);
-    admin::ask(&address, method, path)
-        .await
-        .map_err(|error| anyhow::anyhow!(error))
-        .with_context(|| format!("no mesh answers at {address}; start one with `plexus up`, or set ports.admin"))
+    admin::ask(&address, method, path).await.map_err(|error| anyhow::anyhow!(error)).with_context(|| {
+        format!("no mesh answers at {address}; start one with `plexus up`, or set ports.admin")
+    })
 }

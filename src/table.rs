@@ -27,7 +27,9 @@ fn describe(replica: &ReplicaStatus) -> String {
         .report
         .dependencies
         .iter()
-        .filter_map(|dependency| dependency.error.as_ref().map(|error| format!("{} {error}", dependency.name)))
+        .filter_map(|dependency| {
+            dependency.error.as_ref().map(|error| format!("{} {error}", dependency.name))
+        })
         .collect();
     if missing.is_empty() { state.to_owned() } else { format!("{state}: {}", missing.join("; ")) }
 }

@@ -51,7 +51,7 @@ impl Events {
             }
             .instrument(span.clone())
         });
-        let mut response = { let (tx, rx) = tokio::sync::mpsc::unbounded_channel(); tokio::spawn(async move { let mut events = std::pin::pin!(events); while let Some(e) = futures_util::StreamExt::next(&mut events).await { tx.send(e).ok(); } }); Response::new(Body::from_stream(stream::unfold(rx, |mut rx| async { rx.recv().await.map(|e| (e, rx)) }))) };
+        let mut response = Response::new(Body::from_stream(events));
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

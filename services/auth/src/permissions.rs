@@ -11,6 +11,7 @@ pub(crate) const USER_PERMISSIONS: &[&str] = &[
     "ai.models.read",
     "analytics.behavior.read",
     "analytics.events.write",
+    "analytics.messages.read",
     "analytics.recommendations.read",
     "auth.api_keys.read",
     "auth.api_keys.write",

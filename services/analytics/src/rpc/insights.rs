@@ -1,8 +1,8 @@
 //! The service that draws insights from events.
 
 use plexus_proto::analytics::v1::{
-    self as proto, GetMessageStatisticsRequest, GetUserBehaviorRequest, ListActiveUsersRequest,
-    ListActiveUsersResponse, ListRecommendationsRequest, ListRecommendationsResponse, MessageStatistics,
+    self as proto, GetMessageStatisticsRequest, GetRecommendationsRequest, GetRecommendationsResponse,
+    GetUserBehaviorRequest, ListActiveUsersRequest, ListActiveUsersResponse, MessageStatistics,
     Recommendation, RecommendationBasis, Session, SessionSummary, UserBehavior, UserDay, UserEvent,
     insight_service_server::InsightService,
 };
@@ -76,16 +76,16 @@ impl InsightService for Rpc {
         Ok(Response::new(encode::statistics(user_id.unwrap_or_default(), &statistics)))
     }
 
-    async fn list_recommendations(
+    async fn get_recommendations(
         &self,
-        request: Request<ListRecommendationsRequest>,
-    ) -> Result<Response<ListRecommendationsResponse>, Status> {
+        request: Request<GetRecommendationsRequest>,
+    ) -> Result<Response<GetRecommendationsResponse>, Status> {
         let caller = Caller::of(&request)?;
         let request = request.into_inner();
         let count = result_count(request.page_size).map_err(status)?;
         let user_id = access::user(&caller, &request.user_id)?;
         let recommended = self.recommender.recommend(user_id, count).await.map_err(status)?;
-        Ok(Response::new(ListRecommendationsResponse {
+        Ok(Response::new(GetRecommendationsResponse {
             recommendations: recommended.items.into_iter().map(recommendation).collect(),
             model_time: Some(timestamp(recommended.model_us)),
         }))

@@ -44,7 +44,7 @@ const CONVERSATIONS: &str = "delete from message_conversations where (actor, day
     (select actor, day, conversation_id from message_conversations where day < $1 limit $2)";
 
 impl Store {
-    /// Deletes what lies before `cutoffs`, at most [`ROWS_MAX`] rows of each table, and says how many
+    /// Deletes what lies before `cutoffs`, at most 1,000 rows of each table, and says how many
     /// rows went; there is more to do as long as it is not 0.
     pub async fn delete_old(&self, cutoffs: Cutoffs) -> Result<u64, Error> {
         let mut deleted = self.delete_events(cutoffs).await?;

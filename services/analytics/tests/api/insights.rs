@@ -1,7 +1,7 @@
 //! Behaviour, messages and recommendations.
 
 use plexus_proto::analytics::v1::{
-    GetMessageStatisticsRequest, GetUserBehaviorRequest, ListActiveUsersRequest, ListRecommendationsRequest,
+    GetMessageStatisticsRequest, GetRecommendationsRequest, GetUserBehaviorRequest, ListActiveUsersRequest,
     Recommendation, RecommendationBasis,
 };
 use tonic::Code;
@@ -78,7 +78,7 @@ async fn users_see_their_own_data_and_that_of_others_only_with_a_permission() {
         client.list_active_users(ListActiveUsersRequest::default()).await.err(),
         client.get_message_statistics(messages_of("bob")).await.err(),
         client.get_message_statistics(messages_of("")).await.err(),
-        client.list_recommendations(recommendations_for("bob")).await.err(),
+        client.get_recommendations(recommendations_for("bob")).await.err(),
     ];
     for status in refused {
         assert_eq!(status.map(|status| status.code()), Some(Code::PermissionDenied));
@@ -89,7 +89,7 @@ async fn users_see_their_own_data_and_that_of_others_only_with_a_permission() {
     client.get_user_behavior(behavior_of("bob")).await.unwrap();
     client.get_message_statistics(messages_of("bob")).await.unwrap();
     client.get_message_statistics(messages_of("")).await.unwrap();
-    client.list_recommendations(recommendations_for("bob")).await.unwrap();
+    client.get_recommendations(recommendations_for("bob")).await.unwrap();
 }
 
 #[tokio::test]
@@ -163,13 +163,13 @@ async fn message_statistics_count_by_day_and_model() {
     assert_eq!((own.totals.unwrap().received_count, own.conversation_count), (2, 2));
 }
 
-fn recommendations_for(user_id: &str) -> ListRecommendationsRequest {
-    ListRecommendationsRequest { user_id: user_id.to_owned(), page_size: 0 }
+fn recommendations_for(user_id: &str) -> GetRecommendationsRequest {
+    GetRecommendationsRequest { user_id: user_id.to_owned(), page_size: 0 }
 }
 
 async fn recommended(mesh: &Harness, user_id: &str) -> Vec<Recommendation> {
     let request = recommendations_for(user_id);
-    let answer = insights(operator(mesh)).list_recommendations(request).await.unwrap().into_inner();
+    let answer = insights(operator(mesh)).get_recommendations(request).await.unwrap().into_inner();
     assert_eq!(answer.model_time, Some(clock::timestamp(NOON_US)));
     answer.recommendations
 }
@@ -211,9 +211,9 @@ async fn a_list_of_recommendations_has_its_limits() {
     let mesh = service().await;
     let mut client = insights(alice(&mesh));
     for page_size in [-1, 101] {
-        let request = ListRecommendationsRequest { user_id: String::new(), page_size };
-        assert_eq!(client.list_recommendations(request).await.unwrap_err().code(), Code::InvalidArgument);
+        let request = GetRecommendationsRequest { user_id: String::new(), page_size };
+        assert_eq!(client.get_recommendations(request).await.unwrap_err().code(), Code::InvalidArgument);
     }
-    let request = ListRecommendationsRequest { user_id: String::new(), page_size: 100 };
-    assert!(client.list_recommendations(request).await.unwrap().into_inner().recommendations.is_empty());
+    let request = GetRecommendationsRequest { user_id: String::new(), page_size: 100 };
+    assert!(client.get_recommendations(request).await.unwrap().into_inner().recommendations.is_empty());
 }
