@@ -15,6 +15,7 @@ use tonic::{Status, client::Grpc};
 use crate::{
     credentials::{self, Credentials},
     dynamic::DynamicCodec,
+    output,
     roles::RoleName,
     settings::Settings,
 };
@@ -25,7 +26,6 @@ const PASSWORD_BYTES_MAX: u64 = 1024;
 const REFRESH_AHEAD_SECONDS: i64 = 30;
 
 /// Logs in with a password from standard input and remembers the tokens.
-#[expect(clippy::print_stdout, reason = "printing is what the command is for")]
 pub(crate) async fn login(settings: &Settings, login_name: &str) -> Result<()> {
     let mut password = String::new();
     std::io::stdin().take(PASSWORD_BYTES_MAX).read_to_string(&mut password)?;
@@ -36,7 +36,7 @@ pub(crate) async fn login(settings: &Settings, login_name: &str) -> Result<()> {
     let mut sessions = SessionServiceClient::new(channel(settings, RoleName::Auth.name(), None)?);
     let answer = sessions.login(request).await.map_err(|status| explain(&status))?.into_inner();
     remember(answer.tokens.context("auth gave no tokens")?)?;
-    println!("logged in as {login_name}");
+    output::line(&format!("logged in as {login_name}"))?;
     Ok(())
 }
 
@@ -48,7 +48,6 @@ pub(crate) struct Request {
 }
 
 /// Calls a method and prints the answer as JSON, one line per message of a stream, or one field of it.
-#[expect(clippy::print_stdout, reason = "printing is what the command is for")]
 pub(crate) async fn call(settings: &Settings, asked: &Request) -> Result<()> {
     let pool = DescriptorPool::decode(plexus_proto::DESCRIPTORS)?;
     let method = find(&pool, &asked.method)?;
@@ -69,8 +68,8 @@ pub(crate) async fn call(settings: &Settings, asked: &Request) -> Result<()> {
     let mut messages = answer.await.map_err(|status| explain(&status))?.into_inner();
     while let Some(message) = messages.message().await.map_err(|status| explain(&status))? {
         match &asked.field {
-            Some(field) => println!("{}", print_field(&message, field)?),
-            None => println!("{}", print(&message, method.is_server_streaming())?),
+            Some(field) => output::line(&print_field(&message, field)?)?,
+            None => output::line(&print(&message, method.is_server_streaming())?)?,
         }
     }
     Ok(())

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use clap::{Args, Parser, Subcommand};
 use plexus_runtime::layered::{Effective, Layers};
 
-use crate::{call, mesh, roles::RoleName, settings::Settings, status};
+use crate::{call, mesh, output, roles::RoleName, settings::Settings, status};
 
 /// The file that is read when none is named and it is there.
 const DEFAULT_FILE: &str = "plexus.toml";
@@ -128,11 +128,10 @@ fn read(flags: LayerFlags) -> Result<Effective<Settings>> {
     Ok(layers.read()?)
 }
 
-#[expect(clippy::print_stdout, reason = "printing is what the command is for")]
 fn print_settings(effective: &Effective<Settings>) -> Result<()> {
-    print!("{}", toml::to_string(&effective.settings)?);
+    output::line(&toml::to_string(&effective.settings)?)?;
     for (key, origin) in &effective.origins {
-        println!("# {key} comes from {origin}");
+        output::line(&format!("# {key} comes from {origin}"))?;
     }
     Ok(())
 }

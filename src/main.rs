@@ -7,6 +7,7 @@ mod credentials;
 mod dynamic;
 mod fleet;
 mod mesh;
+mod output;
 mod roles;
 mod settings;
 mod status;
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
     let arguments = cli::Arguments::parse();
     match cli::run(arguments) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if output::is_unread(&error) => ExitCode::SUCCESS,
         Err(error) => {
             print_error(&error);
             let usage = error.is::<plexus_runtime::layered::LayeredError>();

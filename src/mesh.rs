@@ -23,7 +23,7 @@ use tokio::{
 };
 use uuid::Uuid;
 
-use crate::{bridge::RunningBridge, fleet::Replicas, roles::RoleName, settings::Settings, table};
+use crate::{bridge::RunningBridge, fleet::Replicas, output, roles::RoleName, settings::Settings, table};
 
 /// After this a start that is not ready says why, and goes on waiting.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -136,22 +136,26 @@ fn process(settings: &Settings, telemetry: &Telemetry) -> Result<Process> {
 }
 
 /// Prints what listens where once everything is ready, and why not when that takes long.
-#[expect(clippy::print_stdout, reason = "the table is what a person who starts the mesh looks for")]
 async fn announce(fleet: &Replicas, notices: &Notices, admin: &str) {
     while timeout(PATIENCE, fleet.ready()).await.is_err() {
-        println!("not ready yet:");
-        table::lines(&fleet.replicas()).iter().for_each(|line| println!("  {line}"));
+        say("not ready yet:");
+        table::lines(&fleet.replicas()).iter().for_each(|line| say(&format!("  {line}")));
     }
-    println!("plexus {} is ready", env!("CARGO_PKG_VERSION"));
+    say(&format!("plexus {} is ready", env!("CARGO_PKG_VERSION")));
     let replicas = fleet.replicas();
-    table::lines(&replicas).iter().for_each(|line| println!("  {line}"));
+    table::lines(&replicas).iter().for_each(|line| say(&format!("  {line}")));
     if let Some(bridge) = replicas.iter().find(|replica| replica.service == "bridge") {
-        println!("REST and documentation: http://{}/docs", bridge.address);
+        say(&format!("REST and documentation: http://{}/docs", bridge.address));
     }
-    println!("probes and metrics: http://{admin}/readyz /livez /status /metrics");
+    say(&format!("probes and metrics: http://{admin}/readyz /livez /status /metrics"));
     for notice in notices.take() {
-        println!("{notice}");
+        say(&notice);
     }
+}
+
+/// Tells whoever reads; a mesh whose output nobody reads runs on.
+fn say(line: &str) {
+    let _unread = output::line(line);
 }
 
 type Listeners = BTreeMap<RoleName, Vec<TcpListener>>;

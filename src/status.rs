@@ -4,16 +4,15 @@ use anyhow::{Context as _, Result, bail};
 use http::Method;
 use plexus_runtime::admin::{self, ReplicaStatus};
 
-use crate::{settings::Settings, table};
+use crate::{output, settings::Settings, table};
 
 /// Prints the table of replicas; fails when one does not serve.
-#[expect(clippy::print_stdout, reason = "printing is what the command is for")]
 pub(crate) async fn print(settings: &Settings) -> Result<()> {
     let (_, answer) = ask(settings, Method::GET, "/status").await?;
     let replicas: Vec<ReplicaStatus> =
         serde_json::from_str(&answer).context("the admin port answered something else than a status")?;
     for line in table::lines(&replicas) {
-        println!("{line}");
+        output::line(&line)?;
     }
     if replicas.iter().any(|replica| !replica.report.state.serves()) {
         bail!("not everything is ready");
@@ -22,13 +21,12 @@ pub(crate) async fn print(settings: &Settings) -> Result<()> {
 }
 
 /// Drains and stops one replica.
-#[expect(clippy::print_stdout, reason = "printing is what the command is for")]
 pub(crate) async fn drain(settings: &Settings, replica: &str) -> Result<()> {
     let (status, answer) = ask(settings, Method::POST, &format!("/replicas/{replica}/drain")).await?;
     if !status.is_success() {
         bail!("{}", answer.trim());
     }
-    print!("{answer}");
+    output::line(answer.trim())?;
     Ok(())
 }
 

@@ -10,10 +10,6 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// The address to listen on. Default `127.0.0.1`: nobody outside reaches a mesh that was just tried out.
-    pub address: String,
-    /// The port to listen on. Default 8080, the usual one for HTTP without TLS; 0 takes a free one.
-    pub port: u16,
     /// The largest request body. Default 1 MiB: far above any JSON of the contract, and
     /// `requests_max` of them fit into memory.
     pub body_limit_bytes: usize,
@@ -54,8 +50,6 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            address: "127.0.0.1".to_owned(),
-            port: 8080,
             body_limit_bytes: 1024 * 1024,
             answer_limit_bytes: 16 * 1024 * 1024,
             url_limit_bytes: 16 * 1024,

@@ -73,7 +73,7 @@ impl Refusal {
             }
             Self::WrongMethod(allowed) => Problem::new(
                 Code::Unimplemented,
-                Reason::NotFound,
+                Reason::MethodNotAllowed,
                 format!("this path has other methods: {allowed}"),
             ),
             Self::MalformedPath => Problem::invalid("(path)", "cannot be percent-decoded to UTF-8"),
@@ -81,7 +81,10 @@ impl Refusal {
                 invalid(Reason::TooLarge, format!("the path and the query are over {limit} bytes"))
                     .metadata("limit_bytes", limit.to_string())
             }
-            Self::MediaType(expected) => Problem::invalid("content-type", expected),
+            Self::MediaType(expected) => {
+                invalid(Reason::UnsupportedMediaType, format!("content-type: {expected}"))
+                    .field("content-type", expected)
+            }
             Self::TooLarge(limit) => invalid(Reason::TooLarge, format!("the body is over {limit} bytes"))
                 .metadata("limit_bytes", limit.to_string()),
             Self::BodyBroken => Problem::invalid("(body)", "did not arrive whole"),

@@ -111,7 +111,7 @@ impl Reservation {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        if !self.id.is_empty() {
+        if self.ended {
             return;
         }
         let (quota, id) = (self.meter.quota.clone(), std::mem::take(&mut self.id));

@@ -192,7 +192,7 @@ async fn bodies_of_another_type_or_too_large_are_refused() {
         &[("content-type", "application/json"), ("content-encoding", "gzip")],
     ] {
         let answer = bridge.send(request("POST", "/v1/books:sort", headers, "{}")).await;
-        assert_eq!(error(&answer), is(415, "INVALID_ARGUMENT", "INVALID_FIELD"), "{headers:?}");
+        assert_eq!(error(&answer), is(415, "INVALID_ARGUMENT", "UNSUPPORTED_MEDIA_TYPE"), "{headers:?}");
     }
     let body = |length: usize| format!("{{\"name\": \"{}\"}}", "x".repeat(length - 12));
     assert_eq!(bridge.post("/v1/books:sort", &body(100)).await.status, StatusCode::OK);
@@ -226,7 +226,7 @@ async fn unknown_paths_and_methods_are_told_apart() {
     assert_eq!(error(&bridge.get("/v1/nothing").await), is(404, "NOT_FOUND", "NOT_FOUND"));
     assert_eq!(error(&bridge.post("/v1/books:reindex", "{}").await).0, 404, "only for services");
     let answer = bridge.send(request("DELETE", "/v1/books/b/tags", &[], "")).await;
-    assert_eq!(error(&answer), is(405, "UNIMPLEMENTED", "NOT_FOUND"));
+    assert_eq!(error(&answer), is(405, "UNIMPLEMENTED", "METHOD_NOT_ALLOWED"));
     assert_eq!(answer.header("allow"), "OPTIONS, PUT");
     let answer = bridge.post("/healthz", "{}").await;
     assert_eq!(error(&answer).0, 405);

@@ -182,7 +182,7 @@ impl Reading {
                 is_json = is_json(data),
                 "an event that is no chunk was dropped"
             );
-            return Ok(());
+            return Err(Failure::new(Cause::Protocol));
         };
         if let Some(error) = chunk.error {
             return Err(Failure::of_event(&error));
