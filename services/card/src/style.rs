@@ -32,6 +32,9 @@ pub(crate) fn check(css: &str) -> Result<(), StyleError> {
     if css.len() > STYLESHEET_BYTES_MAX {
         return Err(StyleError { line: 1, message: format!("a style sheet has at most {STYLESHEET_BYTES_MAX} bytes") });
     }
+    if css.contains(|character: char| character.is_control() && !"\t\n\r".contains(character)) {
+        return Err(StyleError { line: 1, message: "a style sheet cannot hold control characters".to_owned() });
+    }
     scan(css).map_err(|(offset, message)| StyleError { line: css[..offset].matches('\n').count() + 1, message })
 }
 
@@ -95,7 +98,6 @@ fn scan(css: &str) -> Result<(), (usize, String)> {
             '&' | '\\' | '<' => return fault("\"&\", \"\\\" and \"<\" cannot be used"),
             '@' => at_rule(rest).map_err(|message| (at, message.to_owned()))?,
             _ if character.is_ascii_alphabetic() => word(rest).map_err(|message| (at, message.to_owned()))?,
-            _ if character.is_control() && !"\t\n\r".contains(character) => return fault("a control character"),
             _ => character.len_utf8(),
         };
     }

@@ -182,7 +182,7 @@ impl Reading {
                 is_json = is_json(data),
                 "an event that is no chunk was dropped"
             );
-            return Err(Failure::new(Cause::Protocol));
+            return Ok(());
         };
         if let Some(error) = chunk.error {
             return Err(Failure::of_event(&error));

@@ -51,7 +51,17 @@ pub(super) fn version(version: i64) -> Result<i64, Problem> {
 
 /// A page of templates.
 pub(super) fn templates_page(page_size: i32, page_token: &str) -> Result<Page, Problem> {
-    Ok(Page { after: page::decode(page_token)?.unwrap_or_default(), size: page::size(page_size)? })
+    let after = page::decode(page_token)?.unwrap_or_default();
+    if !after.is_empty() && !is_template_id(&after) {
+        return Err(Problem::invalid("page_token", "must be a next_page_token of the answer before"));
+    }
+    Ok(Page { after, size: page::size(page_size)? })
+}
+
+/// Whether there can be a template with this id.
+pub(super) fn is_template_id(id: &str) -> bool {
+    (1..=64).contains(&id.len())
+        && id.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }
 
 pub(super) fn parameters(parameters: Vec<contract::Parameter>) -> Result<Vec<Parameter>, Problem> {

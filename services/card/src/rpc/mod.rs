@@ -46,6 +46,9 @@ impl Rpc {
             let exists = version == 0 || version == template.summary.version;
             return if exists { Ok(template.clone()) } else { Err(no_version()) };
         }
+        if !decode::is_template_id(template_id) {
+            return Err(not_found());
+        }
         match self.store.template(template_id, version).await? {
             Some(template) if template.summary.is_visible_to(viewer) => Ok(template),
             Some(_) => Err(not_found()),
@@ -61,6 +64,9 @@ impl Rpc {
     async fn usable_summary(&self, template_id: &str, viewer: &str) -> Result<Summary, Error> {
         if let Some(template) = builtin::find(template_id) {
             return Ok(template.summary.clone());
+        }
+        if !decode::is_template_id(template_id) {
+            return Err(Error::NotFound { template_id: template_id.to_owned() });
         }
         match self.store.summary(template_id).await? {
             Some(summary) if summary.is_visible_to(viewer) => Ok(summary),
