@@ -74,13 +74,17 @@ impl Replicas {
 
     /// Drains everything, what started last first, so that callers go before whom they call.
     pub(crate) async fn drain_all(&self) {
-        while let Some(member) = self.take_last() {
+        // Streams without an end would otherwise hold up the bridge, which goes first.
+        let members: Vec<Member> =
+            self.locked(|seats| seats.iter_mut().filter_map(|seat| seat.member.take()).collect());
+        for member in &members {
+            if let Member::Replica(replica) = member {
+                replica.withdraw().await;
+            }
+        }
+        for member in members.into_iter().rev() {
             member.drain().await;
         }
-    }
-
-    fn take_last(&self) -> Option<Member> {
-        self.locked(|seats| seats.iter_mut().rev().find_map(|seat| seat.member.take()))
     }
 
     fn locked<T>(&self, act: impl FnOnce(&mut Vec<Seat>) -> T) -> T {

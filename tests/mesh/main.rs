@@ -7,5 +7,6 @@ mod failover;
 mod outages;
 mod process;
 mod shutdown;
+mod split;
 mod tour;
 mod trace;

@@ -57,5 +57,8 @@ async fn a_stream_without_end_does_not_hold_up_the_stop() {
     assert_eq!(stream.status, 200);
     assert!(stream.next().await.unwrap().is_some(), "the present state comes at once");
     mesh.terminate().await;
+    // The service ends it at once. Held open until the drain deadline, it would end with an error event.
+    let rest = stream.text().await.unwrap();
+    assert!(rest.contains("event: end"), "{rest}");
     assert!(mesh.ended_well().await);
 }

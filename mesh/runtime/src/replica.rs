@@ -200,12 +200,16 @@ impl Replica {
         &self.trust
     }
 
-    /// Says that it is going, finishes what it has begun, and stops; within the drain deadline.
-    pub async fn drain(self) {
+    /// Says that it is going, and ends its loops and the streams that have no end of their own; calls go on.
+    pub async fn withdraw(&self) {
         self.health.leave(State::Draining).await;
-        sleep(Duration::from_millis(self.settings.lame_duck_ms)).await;
-        // Loops and long-lived streams end; calls under way go on.
         self.tasks.stop();
+    }
+
+    /// Withdraws, finishes what it has begun, and stops; within the drain deadline.
+    pub async fn drain(self) {
+        self.withdraw().await;
+        sleep(Duration::from_millis(self.settings.lame_duck_ms)).await;
         self.health.end_watches().await;
         self.stop.cancel();
         let abort = self.server.abort_handle();

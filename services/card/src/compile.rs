@@ -81,7 +81,8 @@ fn write_value(tera: &mut String, value: &AttributeValue) {
             }
         }
         AttributeValue::Style(declarations) => {
-            let text: Vec<String> = declarations.iter().map(|(property, value)| format!("{property}:{value}")).collect();
+            let text: Vec<String> =
+                declarations.iter().map(|(property, value)| format!("{property}:{value}")).collect();
             write_fixed(tera, &text.join(";"));
         }
     }

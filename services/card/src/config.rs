@@ -49,7 +49,8 @@ mod tests {
     #[test]
     fn the_defaults_can_be_used_and_nonsense_is_named() {
         assert_eq!(Settings::default().check(), Ok(()));
-        let broken: [(&str, fn(&mut Settings)); 4] = [
+        type Change = fn(&mut Settings);
+        let broken: [(&str, Change); 4] = [
             ("render_slots", |settings| settings.render_slots = 0),
             ("render_queue", |settings| settings.render_queue = 100_001),
             ("templates_per_owner_max", |settings| settings.templates_per_owner_max = 0),

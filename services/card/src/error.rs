@@ -7,7 +7,12 @@ use plexus_runtime::{
     stores::{database, requests::ReplayError},
 };
 
-use crate::{bounds::STEPS_MAX, render::{OUTPUT_BYTES_MAX, RenderError}, template::Invalid, value::ValueError};
+use crate::{
+    bounds::STEPS_MAX,
+    render::{OUTPUT_BYTES_MAX, RenderError},
+    template::Invalid,
+    value::ValueError,
+};
 
 /// A slot is free again after a few cards.
 const OVERLOADED_RETRY: Duration = Duration::from_millis(200);
@@ -81,10 +86,12 @@ impl From<Error> for Problem {
                 Self::new(Code::NotFound, Reason::NotFound, message).resource(TEMPLATE, template_id)
             }
             Error::NotOwner { template_id } => {
-                Self::new(Code::PermissionDenied, Reason::PermissionDenied, message).resource(TEMPLATE, template_id)
+                Self::new(Code::PermissionDenied, Reason::PermissionDenied, message)
+                    .resource(TEMPLATE, template_id)
             }
             Error::BuiltIn { template_id } => {
-                Self::new(Code::FailedPrecondition, Reason::WrongState, message).resource(TEMPLATE, template_id)
+                Self::new(Code::FailedPrecondition, Reason::WrongState, message)
+                    .resource(TEMPLATE, template_id)
             }
             Error::Changed { template_id } => {
                 Self::new(Code::Aborted, Reason::EtagMismatch, message).resource(TEMPLATE, template_id)
@@ -125,10 +132,12 @@ fn invalid_template(invalid: Invalid) -> Problem {
                 .metadata("column", error.column.to_string())
                 .field("template.source", error.message)
         }
-        Invalid::Style(error) => {
-            Problem::new(Code::InvalidArgument, Reason::TemplateInvalid, format!("template.stylesheet: {error}"))
-                .metadata("line", error.line.to_string())
-                .field("template.stylesheet", error.message)
-        }
+        Invalid::Style(error) => Problem::new(
+            Code::InvalidArgument,
+            Reason::TemplateInvalid,
+            format!("template.stylesheet: {error}"),
+        )
+        .metadata("line", error.line.to_string())
+        .field("template.stylesheet", error.message),
     }
 }

@@ -9,7 +9,9 @@ pub(crate) fn engine() -> Tera {
     let mut tera = Tera::default();
     // The filters of places escape; what has not gone through one of them is escaped all the same.
     tera.autoescape_on([".html"]);
-    tera.register_filter("text", |value: &Value, _: Kwargs, _: &State| Value::safe_string(&escape(&show(value))));
+    tera.register_filter("text", |value: &Value, _: Kwargs, _: &State| {
+        Value::safe_string(&escape(&show(value)))
+    });
     tera.register_filter("url", |value: &str, _: Kwargs, _: &State| {
         Value::safe_string(&escape(url::allowed_or_blocked(value)))
     });

@@ -3,7 +3,7 @@
 /// The most digits that `fixed` and `round` take: prices have up to four, coordinates six.
 pub(crate) const DIGITS_MAX: u8 = 6;
 
-/// `value` as JavaScript's `String(value)` writes it (ECMA-262, Number::toString).
+/// `value` as JavaScript's `String(value)` writes it (ECMA-262, 6.1.6.1.20).
 pub(crate) fn to_text(value: f64) -> String {
     if value == 0.0 {
         return "0".to_owned();
@@ -65,7 +65,11 @@ pub(crate) fn round(value: f64, digits: u8) -> f64 {
 /// When `value` lies exactly between two decimals, the upper one times ten to the power of `places`.
 ///
 /// Such a value is a whole number of 2^-(places + 1), so that whole-number arithmetic decides it.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most 2^70 * 2^7, and not negative")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "at most 2^70 * 2^7, and not negative"
+)]
 fn tie(value: f64, places: usize) -> Option<u128> {
     let halves = value * f64::from(2u32.pow(places as u32 + 1));
     if halves.fract() != 0.0 {
@@ -89,9 +93,19 @@ mod tests {
     #[test]
     fn numbers_are_written_as_in_javascript() {
         for (value, text) in [
-            (0.0, "0"), (-0.0, "0"), (10.0, "10"), (-1.5, "-1.5"), (0.1 + 0.2, "0.30000000000000004"), (1e21, "1e+21"),
-            (123_456_789_012_345_680_000.0, "123456789012345680000"), (1e-6, "0.000001"), (1.5e-7, "1.5e-7"),
-            (5e-324, "5e-324"), (f64::MAX, "1.7976931348623157e+308"), (1234.5678, "1234.5678"), (0.00001, "0.00001"),
+            (0.0, "0"),
+            (-0.0, "0"),
+            (10.0, "10"),
+            (-1.5, "-1.5"),
+            (0.1 + 0.2, "0.30000000000000004"),
+            (1e21, "1e+21"),
+            (123_456_789_012_345_680_000.0, "123456789012345680000"),
+            (1e-6, "0.000001"),
+            (1.5e-7, "1.5e-7"),
+            (5e-324, "5e-324"),
+            (f64::MAX, "1.7976931348623157e+308"),
+            (1234.5678, "1234.5678"),
+            (0.00001, "0.00001"),
         ] {
             assert_eq!(to_text(value), text);
         }
@@ -100,8 +114,18 @@ mod tests {
     #[test]
     fn digits_are_fixed_as_in_javascript() {
         for (value, digits, text) in [
-            (0.125, 2, "0.13"), (-0.125, 2, "-0.13"), (2.5, 0, "3"), (1.005, 2, "1.00"), (12.0, 2, "12.00"), (0.5, 0, "1"),
-            (1.45, 1, "1.4"), (8.345, 2, "8.35"), (0.000_000_1, 2, "0.00"), (-0.000_1, 2, "-0.00"), (1e21, 2, "1e+21"), (0.0, 3, "0.000"),
+            (0.125, 2, "0.13"),
+            (-0.125, 2, "-0.13"),
+            (2.5, 0, "3"),
+            (1.005, 2, "1.00"),
+            (12.0, 2, "12.00"),
+            (0.5, 0, "1"),
+            (1.45, 1, "1.4"),
+            (8.345, 2, "8.35"),
+            (0.000_000_1, 2, "0.00"),
+            (-0.000_1, 2, "-0.00"),
+            (1e21, 2, "1e+21"),
+            (0.0, 3, "0.000"),
         ] {
             assert_eq!(fixed(value, digits), text, "{value}");
         }
@@ -109,6 +133,9 @@ mod tests {
 
     #[test]
     fn rounding_goes_away_from_zero() {
-        assert_eq!((round(2.5, 0), round(-2.5, 0), round(1.25, 1), round(f64::MAX, 6)), (3.0, -3.0, 1.3, f64::MAX));
+        assert_eq!(
+            (round(2.5, 0), round(-2.5, 0), round(1.25, 1), round(f64::MAX, 6)),
+            (3.0, -3.0, 1.3, f64::MAX)
+        );
     }
 }

@@ -15,12 +15,75 @@ pub(crate) const DESCRIPTION_CHARACTERS_MAX: usize = 256;
 
 /// Words that Tera, JavaScript or React keep for themselves, as far as they are written in small letters.
 const RESERVED: &[&str] = &[
-    "and", "arguments", "as", "async", "await", "block", "break", "case", "catch", "children", "class", "component",
-    "const", "continue", "debugger", "default", "delete", "do", "elif", "else", "enum", "eval", "export", "extends",
-    "false", "filter", "finally", "for", "function", "if", "implements", "import", "in", "include", "instanceof",
-    "interface", "is", "key", "let", "loop", "macro", "new", "none", "not", "null", "or", "package", "private",
-    "protected", "public", "raw", "ref", "return", "self", "set", "static", "super", "switch", "this", "throw", "true",
-    "try", "typeof", "undefined", "var", "void", "while", "with", "yield",
+    "and",
+    "arguments",
+    "as",
+    "async",
+    "await",
+    "block",
+    "break",
+    "case",
+    "catch",
+    "children",
+    "class",
+    "component",
+    "const",
+    "continue",
+    "debugger",
+    "default",
+    "delete",
+    "do",
+    "elif",
+    "else",
+    "enum",
+    "eval",
+    "export",
+    "extends",
+    "false",
+    "filter",
+    "finally",
+    "for",
+    "function",
+    "if",
+    "implements",
+    "import",
+    "in",
+    "include",
+    "instanceof",
+    "interface",
+    "is",
+    "key",
+    "let",
+    "loop",
+    "macro",
+    "new",
+    "none",
+    "not",
+    "null",
+    "or",
+    "package",
+    "private",
+    "protected",
+    "public",
+    "raw",
+    "ref",
+    "return",
+    "self",
+    "set",
+    "static",
+    "super",
+    "switch",
+    "this",
+    "throw",
+    "true",
+    "try",
+    "typeof",
+    "undefined",
+    "var",
+    "void",
+    "while",
+    "with",
+    "yield",
 ];
 
 /// A declared parameter.
@@ -115,7 +178,10 @@ pub(crate) fn check(parameters: &[Parameter]) -> Result<(), DeclarationError> {
         check_name(&path, &parameter.name, &mut names)?;
         check_description(&path, &parameter.description)?;
         if parameter.required && parameter.default.is_some() {
-            return Err(error(format!("{path}.default_value"), "is of no use for a required parameter".to_owned()));
+            return Err(error(
+                format!("{path}.default_value"),
+                "is of no use for a required parameter".to_owned(),
+            ));
         }
         if let Type::ObjectList(fields) = &parameter.kind {
             check_fields(&path, fields)?;
@@ -134,7 +200,10 @@ pub(crate) fn is_name(name: &str) -> bool {
 
 fn check_fields(path: &str, fields: &[Field]) -> Result<(), DeclarationError> {
     if fields.is_empty() || fields.len() > FIELDS_MAX {
-        return Err(error(format!("{path}.fields"), format!("must be 1 to {FIELDS_MAX} for a list of objects")));
+        return Err(error(
+            format!("{path}.fields"),
+            format!("must be 1 to {FIELDS_MAX} for a list of objects"),
+        ));
     }
     let mut names = BTreeSet::new();
     for (index, field) in fields.iter().enumerate() {
@@ -201,7 +270,10 @@ pub(crate) mod tests {
         let empty = [parameter("rows", Type::ObjectList(Arc::new([])))];
         assert_eq!(check(&empty).unwrap_err().path, "parameters[0].fields");
         let fields: Arc<[Field]> = Arc::new([field("deep", Type::ObjectList(Arc::new([])))]);
-        assert_eq!(check(&[parameter("rows", Type::ObjectList(fields))]).unwrap_err().path, "parameters[0].fields[0].type");
+        assert_eq!(
+            check(&[parameter("rows", Type::ObjectList(fields))]).unwrap_err().path,
+            "parameters[0].fields[0].type"
+        );
         let many = vec![parameter("a", Type::Text); PARAMETERS_MAX + 1];
         assert_eq!(check(&many).unwrap_err().path, "parameters");
     }

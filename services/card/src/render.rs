@@ -4,13 +4,7 @@ use std::io::{self, Write};
 
 use tera::{Context, Tera};
 
-use crate::{
-    bounds,
-    compile,
-    filters,
-    source::tree::Node,
-    value::Values,
-};
+use crate::{bounds, compile, filters, source::tree::Node, value::Values};
 
 /// A large page; a card is a hundredth of it.
 pub(crate) const OUTPUT_BYTES_MAX: usize = 1024 * 1024;

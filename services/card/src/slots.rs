@@ -16,10 +16,7 @@ pub(crate) struct Slots {
 impl Slots {
     /// `slots` that work, and a queue for `waiting` more.
     pub(crate) fn new(slots: usize, waiting: usize) -> Self {
-        Self {
-            running: Arc::new(Semaphore::new(slots)),
-            admitted: Arc::new(Semaphore::new(slots + waiting)),
-        }
+        Self { running: Arc::new(Semaphore::new(slots)), admitted: Arc::new(Semaphore::new(slots + waiting)) }
     }
 
     /// Does `work` on a thread that may block.

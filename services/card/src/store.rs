@@ -78,7 +78,13 @@ impl Store {
     /// Keeps a new template and answers `answer`; at most `max` belong to one owner.
     ///
     /// Creates that run at the same moment may pass the limit by their number, which harms nobody.
-    pub(crate) async fn create<M>(&self, key: RequestKey, template: Template, answer: M, max: i64) -> Result<M, Error>
+    pub(crate) async fn create<M>(
+        &self,
+        key: RequestKey,
+        template: Template,
+        answer: M,
+        max: i64,
+    ) -> Result<M, Error>
     where
         M: Message + Default + 'static,
     {

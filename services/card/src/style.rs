@@ -9,13 +9,77 @@ const DECLARATIONS_MAX: usize = 32;
 
 /// Functions that only compute; `url()` and its like are not among them.
 const FUNCTIONS: &[&str] = &[
-    "var", "env", "calc", "min", "max", "clamp", "round", "abs", "sign", "rgb", "rgba", "hsl", "hsla", "hwb", "lab", "lch",
-    "oklab", "oklch", "color", "color-mix", "light-dark", "linear-gradient", "radial-gradient", "conic-gradient",
-    "repeating-linear-gradient", "repeating-radial-gradient", "repeating-conic-gradient", "repeat", "minmax", "fit-content",
-    "translate", "translatex", "translatey", "scale", "scalex", "scaley", "rotate", "skew", "skewx", "skewy", "matrix",
-    "cubic-bezier", "steps", "blur", "brightness", "contrast", "drop-shadow", "grayscale", "hue-rotate", "invert", "opacity",
-    "saturate", "sepia", "inset", "circle", "ellipse", "polygon", "not", "is", "where", "has", "nth-child", "nth-last-child",
-    "nth-of-type", "nth-last-of-type", "lang", "dir", "and", "or", "style", "selector",
+    "var",
+    "env",
+    "calc",
+    "min",
+    "max",
+    "clamp",
+    "round",
+    "abs",
+    "sign",
+    "rgb",
+    "rgba",
+    "hsl",
+    "hsla",
+    "hwb",
+    "lab",
+    "lch",
+    "oklab",
+    "oklch",
+    "color",
+    "color-mix",
+    "light-dark",
+    "linear-gradient",
+    "radial-gradient",
+    "conic-gradient",
+    "repeating-linear-gradient",
+    "repeating-radial-gradient",
+    "repeating-conic-gradient",
+    "repeat",
+    "minmax",
+    "fit-content",
+    "translate",
+    "translatex",
+    "translatey",
+    "scale",
+    "scalex",
+    "scaley",
+    "rotate",
+    "skew",
+    "skewx",
+    "skewy",
+    "matrix",
+    "cubic-bezier",
+    "steps",
+    "blur",
+    "brightness",
+    "contrast",
+    "drop-shadow",
+    "grayscale",
+    "hue-rotate",
+    "invert",
+    "opacity",
+    "saturate",
+    "sepia",
+    "inset",
+    "circle",
+    "ellipse",
+    "polygon",
+    "not",
+    "is",
+    "where",
+    "has",
+    "nth-child",
+    "nth-last-child",
+    "nth-of-type",
+    "nth-last-of-type",
+    "lang",
+    "dir",
+    "and",
+    "or",
+    "style",
+    "selector",
 ];
 
 /// What is wrong in a style sheet, and where.
@@ -30,12 +94,19 @@ pub(crate) struct StyleError {
 /// Checks a style sheet that is to be nested in the rule of one card.
 pub(crate) fn check(css: &str) -> Result<(), StyleError> {
     if css.len() > STYLESHEET_BYTES_MAX {
-        return Err(StyleError { line: 1, message: format!("a style sheet has at most {STYLESHEET_BYTES_MAX} bytes") });
+        return Err(StyleError {
+            line: 1,
+            message: format!("a style sheet has at most {STYLESHEET_BYTES_MAX} bytes"),
+        });
     }
     if css.contains(|character: char| character.is_control() && !"\t\n\r".contains(character)) {
-        return Err(StyleError { line: 1, message: "a style sheet cannot hold control characters".to_owned() });
+        return Err(StyleError {
+            line: 1,
+            message: "a style sheet cannot hold control characters".to_owned(),
+        });
     }
-    scan(css).map_err(|(offset, message)| StyleError { line: css[..offset].matches('\n').count() + 1, message })
+    scan(css)
+        .map_err(|(offset, message)| StyleError { line: css[..offset].matches('\n').count() + 1, message })
 }
 
 /// The declarations of a `style` attribute: property and value.
@@ -50,8 +121,13 @@ pub(crate) fn declarations(text: &str) -> Result<Vec<(String, String)>, String> 
             return Err(format!("{declaration:?} is not a declaration"));
         };
         let (property, value) = (property.trim().to_ascii_lowercase(), value.trim());
-        let known = property.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
-        if property.is_empty() || !known || value.is_empty() || declarations.iter().any(|(other, _)| *other == property) {
+        let known =
+            property.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+        if property.is_empty()
+            || !known
+            || value.is_empty()
+            || declarations.iter().any(|(other, _)| *other == property)
+        {
             return Err(format!("{declaration:?} cannot be used"));
         }
         declarations.push((property, value.to_owned()));
@@ -142,9 +218,25 @@ mod tests {
     #[test]
     fn what_loads_runs_or_leaves_the_card_is_refused() {
         for css in [
-            ".a{background:url(https://evil)}", ".a{background:URL(x)}", ".a{background:u\\72l(x)}", "@import 'x';", "@font-face{}",
-            "} body{display:none", ".a{", "body:has(&){}", "</style><script>", ".a{content:\"", "/* ", ".a{background:image-set('x' 1x)}",
-            ".a{width:expression(alert(1))}", "@keyframes x{}", ".a{b:'</style>'}", ".a)", "@layer x;", ".a{x:-webkit-image-set(url(x))}", "\u{0}",
+            ".a{background:url(https://evil)}",
+            ".a{background:URL(x)}",
+            ".a{background:u\\72l(x)}",
+            "@import 'x';",
+            "@font-face{}",
+            "} body{display:none",
+            ".a{",
+            "body:has(&){}",
+            "</style><script>",
+            ".a{content:\"",
+            "/* ",
+            ".a{background:image-set('x' 1x)}",
+            ".a{width:expression(alert(1))}",
+            "@keyframes x{}",
+            ".a{b:'</style>'}",
+            ".a)",
+            "@layer x;",
+            ".a{x:-webkit-image-set(url(x))}",
+            "\u{0}",
             ".a{background:u/**/rl(x)}.b{x:-moz-element(#a)}",
         ] {
             assert!(check(css).is_err(), "{css}");
@@ -158,9 +250,20 @@ mod tests {
 
     #[test]
     fn a_style_attribute_is_a_list_of_declarations() {
-        let expected = vec![("color".to_owned(), "red".to_owned()), ("--x".to_owned(), "calc(1px + 2px)".to_owned())];
+        let expected =
+            vec![("color".to_owned(), "red".to_owned()), ("--x".to_owned(), "calc(1px + 2px)".to_owned())];
         assert_eq!(declarations(" COLOR : red;--x:calc(1px + 2px); "), Ok(expected));
-        for wrong in ["color", "color:red!important", "a:b;a:c", "background:url(x)", "a:b}", ":b", "a:", "a b:c", "a:\"x\""] {
+        for wrong in [
+            "color",
+            "color:red!important",
+            "a:b;a:c",
+            "background:url(x)",
+            "a:b}",
+            ":b",
+            "a:",
+            "a b:c",
+            "a:\"x\"",
+        ] {
             assert!(declarations(wrong).is_err(), "{wrong}");
         }
     }

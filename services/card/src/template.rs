@@ -118,19 +118,30 @@ impl About {
     /// Checks the texts.
     pub(crate) fn check(&self) -> Result<(), Invalid> {
         let length = self.display_name.chars().count();
-        if length == 0 || length > DISPLAY_NAME_CHARACTERS_MAX || self.display_name.contains(char::is_control) {
-            return Err(field("display_name", format!("must be 1 to {DISPLAY_NAME_CHARACTERS_MAX} characters on one line")));
+        if length == 0 || length > DISPLAY_NAME_CHARACTERS_MAX || self.display_name.contains(char::is_control)
+        {
+            return Err(field(
+                "display_name",
+                format!("must be 1 to {DISPLAY_NAME_CHARACTERS_MAX} characters on one line"),
+            ));
         }
         let stray = |character: char| character.is_control() && !"\n\t".contains(character);
         if self.description.chars().count() > DESCRIPTION_CHARACTERS_MAX || self.description.contains(stray) {
-            return Err(field("description", format!("must be at most {DESCRIPTION_CHARACTERS_MAX} characters of text")));
+            return Err(field(
+                "description",
+                format!("must be at most {DESCRIPTION_CHARACTERS_MAX} characters of text"),
+            ));
         }
         if self.tags.len() > TAGS_MAX {
             return Err(field("tags", format!("must be at most {TAGS_MAX}")));
         }
-        let fits = |tag: &String| (1..=TAG_CHARACTERS_MAX).contains(&tag.chars().count()) && !tag.contains(char::is_control);
+        let fits = |tag: &String| {
+            (1..=TAG_CHARACTERS_MAX).contains(&tag.chars().count()) && !tag.contains(char::is_control)
+        };
         match self.tags.iter().position(|tag| !fits(tag)) {
-            Some(index) => Err(field(format!("tags[{index}]"), format!("must be 1 to {TAG_CHARACTERS_MAX} characters"))),
+            Some(index) => {
+                Err(field(format!("tags[{index}]"), format!("must be 1 to {TAG_CHARACTERS_MAX} characters")))
+            }
             None => Ok(()),
         }
     }
@@ -145,10 +156,14 @@ impl Content {
             let Some(default) = &parameter.default else { continue };
             bytes += default.to_string().len();
             let path = format!("parameters[{index}].default_value");
-            value::check(&path, &parameter.kind, default.clone()).map_err(|error| field(error.path, error.message))?;
+            value::check(&path, &parameter.kind, default.clone())
+                .map_err(|error| field(error.path, error.message))?;
         }
         if bytes > PARAMETERS_BYTES_MAX {
-            return Err(field("parameters", format!("the defaults must be at most {PARAMETERS_BYTES_MAX} bytes together")));
+            return Err(field(
+                "parameters",
+                format!("the defaults must be at most {PARAMETERS_BYTES_MAX} bytes together"),
+            ));
         }
         style::check(&self.stylesheet)?;
         self.tree()

@@ -71,12 +71,35 @@ mod tests {
 
     #[test]
     fn only_harmless_schemes_and_relative_urls_are_allowed() {
-        for url in ["", "/a?b=c:d", "a/b:c", "?q=:", "#:", "//host/x", "https://a.b/", "HTTP://a", "mailto:a@b.c", "tel:+1", "photo.jpg"] {
+        for url in [
+            "",
+            "/a?b=c:d",
+            "a/b:c",
+            "?q=:",
+            "#:",
+            "//host/x",
+            "https://a.b/",
+            "HTTP://a",
+            "mailto:a@b.c",
+            "tel:+1",
+            "photo.jpg",
+        ] {
             assert!(is_allowed(url), "{url}");
         }
         for url in [
-            "javascript:alert(1)", "JaVaScRiPt:alert(1)", " javascript:alert(1)", "java\nscript:alert(1)", "\u{1}javascript:x",
-            "data:text/html,x", "vbscript:x", "file:///etc", "blob:x", ":", "http :x", "https\t:x", "javascript\u{200b}:x",
+            "javascript:alert(1)",
+            "JaVaScRiPt:alert(1)",
+            " javascript:alert(1)",
+            "java\nscript:alert(1)",
+            "\u{1}javascript:x",
+            "data:text/html,x",
+            "vbscript:x",
+            "file:///etc",
+            "blob:x",
+            ":",
+            "http :x",
+            "https\t:x",
+            "javascript\u{200b}:x",
         ] {
             assert!(!is_allowed(url), "{url:?}");
             assert_eq!(allowed_or_blocked(url), BLOCKED);
@@ -85,10 +108,29 @@ mod tests {
 
     #[test]
     fn values_follow_only_where_a_url_leads_somewhere_for_certain() {
-        for beginning in ["/p", "/p/", "?q=", "#", "https://a.b/", "HTTPS://a.b?x=", "mailto:", "tel:+", "a/b", "./"] {
+        for beginning in
+            ["/p", "/p/", "?q=", "#", "https://a.b/", "HTTPS://a.b?x=", "mailto:", "tel:+", "a/b", "./"]
+        {
             assert!(is_fixed_beginning(beginning), "{beginning}");
         }
-        for beginning in ["", "/", " //", "//", "///", "/\\", "https:", "https:/", "https://", "https://a.b", "https:///x", "//a", "javascript:", "java", "data:x/", "\\\\x"] {
+        for beginning in [
+            "",
+            "/",
+            " //",
+            "//",
+            "///",
+            "/\\",
+            "https:",
+            "https:/",
+            "https://",
+            "https://a.b",
+            "https:///x",
+            "//a",
+            "javascript:",
+            "java",
+            "data:x/",
+            "\\\\x",
+        ] {
             assert!(!is_fixed_beginning(beginning), "{beginning}");
         }
     }

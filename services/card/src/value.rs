@@ -85,7 +85,10 @@ fn check_url(path: &str, text: String) -> Result<Value, ValueError> {
         return Err(error(path, format!("must be at most {URL_CHARACTERS_MAX} characters")));
     }
     if !url::is_allowed(&text) {
-        return Err(error(path, "must be a URL with the scheme http, https, mailto or tel, or a relative one"));
+        return Err(error(
+            path,
+            "must be a URL with the scheme http, https, mailto or tel, or a relative one",
+        ));
     }
     Ok(Value::String(text))
 }
@@ -102,8 +105,13 @@ fn check_items(path: &str, kind: &Type, items: Vec<Value>) -> Result<Value, Valu
     if items.len() > ITEMS_MAX {
         return Err(error(path, format!("must hold at most {ITEMS_MAX} items")));
     }
-    let Some(item_kind) = kind.item() else { return Err(error(path, format!("must be {}", kind.describe()))) };
-    let checked = items.into_iter().enumerate().map(|(index, item)| check(&format!("{path}[{index}]"), &item_kind, item));
+    let Some(item_kind) = kind.item() else {
+        return Err(error(path, format!("must be {}", kind.describe())));
+    };
+    let checked = items
+        .into_iter()
+        .enumerate()
+        .map(|(index, item)| check(&format!("{path}[{index}]"), &item_kind, item));
     Ok(Value::Array(checked.collect::<Result<_, _>>()?))
 }
 
@@ -157,8 +165,12 @@ mod tests {
         let fields: Arc<[Field]> = Arc::new([field("count", Type::Integer)]);
         let mut title = parameter("title", Type::Text);
         title.required = true;
-        let parameters =
-            [title, parameter("link", Type::Url), parameter("rows", Type::ObjectList(fields)), parameter("on", Type::Boolean)];
+        let parameters = [
+            title,
+            parameter("link", Type::Url),
+            parameter("rows", Type::ObjectList(fields)),
+            parameter("on", Type::Boolean),
+        ];
         for (value, path) in [
             (json!({}), "title"),
             (json!({"title": null}), "title"),

@@ -37,7 +37,7 @@ struct Reading {
 fn bounded(response: reqwest::Response, idle: Duration) -> impl Stream<Item = Result<Bytes, Failure>> {
     let reading = Reading { response, line_bytes: 0, response_bytes: 0 };
     stream::try_unfold(reading, move |mut reading| async move {
-        let chunk = timeout(idle * 1000, reading.response.chunk())
+        let chunk = timeout(idle, reading.response.chunk())
             .await
             .map_err(|_elapsed| Failure::new(Cause::Timeout))?
             .map_err(|_broken| Failure::new(Cause::Connection))?;

@@ -9,7 +9,7 @@ use super::{Scores, words::Words};
 /// What writing a word in capitals adds, when others are not.
 const CAPITALS: f64 = 0.733;
 /// What a negation multiplies a weight by.
-const NEGATION: f64 = -0.74;
+const NEGATION: f64 = -0.75;
 /// What "never so" and "never this" multiply a weight by.
 const NEVER_SO: f64 = 1.25;
 /// How much of a degree word reaches one, two and three words further.

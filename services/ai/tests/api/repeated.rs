@@ -9,6 +9,7 @@ use plexus_proto::ai::v1::{
 };
 use plexus_runtime::clock::Clock;
 use plexus_testkit::Harness;
+use tokio::time::timeout;
 use tonic::Code;
 
 use crate::{
@@ -17,6 +18,9 @@ use crate::{
     fake_quota::{Asked, FakeQuota},
     reason, start, with_providers,
 };
+
+/// What has not been forgotten after this time never is.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 fn once(request_id: &str, content: &str) -> ChatRequest {
     ChatRequest { request_id: request_id.to_owned(), ..ask(content) }
@@ -75,9 +79,7 @@ async fn without_an_id_nothing_is_kept_and_each_call_is_charged() {
         let answer = client.chat(ask("Hello")).await.unwrap().into_inner();
         assert_eq!(answer.message.unwrap().content, expected);
     }
-    let kept: i64 =
-        sqlx::query_scalar("select count(*) from requests").fetch_one(mesh.database().reads()).await.unwrap();
-    assert_eq!(kept, 0);
+    assert_eq!(kept(&mesh).await, 0);
 }
 
 #[tokio::test]
@@ -95,4 +97,17 @@ async fn an_answer_is_forgotten_when_the_service_starts_after_its_time() {
     let mesh = harness().start_in(folder).await.unwrap();
     LanguageServiceClient::new(alice(&mesh)).analyze_sentiment(request.clone()).await.unwrap();
     assert_eq!(quota.pending().await, None);
+    let folder = mesh.stop().await.unwrap();
+
+    clock.advance(Duration::from_secs(2 * 3600));
+    let mesh = harness().start_in(folder).await.unwrap();
+    let forgotten = async { while kept(&mesh).await > 0 {} };
+    timeout(PATIENCE, forgotten).await.unwrap();
+    LanguageServiceClient::new(alice(&mesh)).analyze_sentiment(request).await.unwrap();
+    assert_eq!((quota.next().await, quota.next().await), (Asked::Reserve(1), Asked::Commit(1)));
+}
+
+/// How many answers are kept.
+async fn kept(mesh: &Harness) -> i64 {
+    sqlx::query_scalar("select count(*) from requests").fetch_one(mesh.database().reads()).await.unwrap()
 }

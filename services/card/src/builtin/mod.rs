@@ -47,7 +47,11 @@ fn product() -> Template {
         source: include_str!("product.html").to_owned(),
         stylesheet: include_str!("product.css").to_owned(),
     };
-    template(Kind::Product, ("Product card", "Something that is offered: picture, price, rating, a link to it."), content)
+    template(
+        Kind::Product,
+        ("Product card", "Something that is offered: picture, price, rating, a link to it."),
+        content,
+    )
 }
 
 fn info() -> Template {
@@ -60,7 +64,11 @@ fn info() -> Template {
         optional("image_alt", Type::Text, "What the picture shows, for those who do not see it"),
         optional("summary", Type::Text, "The matter in a few sentences"),
         objects("facts", "Labels and values", vec![needed("label", Type::Text), needed("value", Type::Text)]),
-        objects("sections", "Paragraphs with headings", vec![may("heading", Type::Text), needed("text", Type::Text)]),
+        objects(
+            "sections",
+            "Paragraphs with headings",
+            vec![may("heading", Type::Text), needed("text", Type::Text)],
+        ),
         objects("links", "Where to read on", vec![needed("label", Type::Text), needed("url", Type::Url)]),
     ];
     let content = Content {
@@ -99,7 +107,11 @@ fn custom() -> Template {
         source: include_str!("custom.html").to_owned(),
         stylesheet: include_str!("custom.css").to_owned(),
     };
-    template(Kind::Custom, ("Custom card", "Metrics and blocks for anything else; a start for templates of one's own."), content)
+    template(
+        Kind::Custom,
+        ("Custom card", "Metrics and blocks for anything else; a start for templates of one's own."),
+        content,
+    )
 }
 
 fn template(kind: Kind, (display_name, description): (&str, &str), content: Content) -> Template {
@@ -138,7 +150,13 @@ fn objects(name: &str, description: &str, fields: Vec<Field>) -> Parameter {
 }
 
 fn optional(name: &str, kind: Type, description: &str) -> Parameter {
-    Parameter { name: name.to_owned(), description: description.to_owned(), kind, required: false, default: None }
+    Parameter {
+        name: name.to_owned(),
+        description: description.to_owned(),
+        kind,
+        required: false,
+        default: None,
+    }
 }
 
 fn needed(name: &str, kind: Type) -> Field {

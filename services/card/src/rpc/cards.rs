@@ -1,7 +1,8 @@
 //! Rendering cards and exporting components.
 
 use plexus_proto::card::v1::{
-    ExportCardRequest, ExportCardResponse, RenderCardRequest, RenderCardResponse, card_service_server::CardService,
+    ExportCardRequest, ExportCardResponse, RenderCardRequest, RenderCardResponse,
+    card_service_server::CardService,
 };
 use plexus_runtime::{identity::Caller, status::Problem};
 use prost::Message as _;

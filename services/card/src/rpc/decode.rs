@@ -46,7 +46,11 @@ pub(super) fn device(device: i32) -> Result<Device, Problem> {
 
 /// A version; 0 is the newest.
 pub(super) fn version(version: i64) -> Result<i64, Problem> {
-    if version < 0 { Err(Problem::invalid("version", "must be 1 or more, or 0 for the newest")) } else { Ok(version) }
+    if version < 0 {
+        Err(Problem::invalid("version", "must be 1 or more, or 0 for the newest"))
+    } else {
+        Ok(version)
+    }
 }
 
 /// A page of templates.
@@ -84,7 +88,10 @@ pub(super) fn parameters(parameters: Vec<contract::Parameter>) -> Result<Vec<Par
 }
 
 /// The change that `mask` makes of `template`.
-pub(super) fn change(template: contract::Template, mask: Option<prost_types::FieldMask>) -> Result<Change, Problem> {
+pub(super) fn change(
+    template: contract::Template,
+    mask: Option<prost_types::FieldMask>,
+) -> Result<Change, Problem> {
     let paths = mask.unwrap_or_default().paths;
     if paths.is_empty() {
         return Err(Problem::invalid("update_mask", "must name at least one field"));

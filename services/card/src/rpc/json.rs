@@ -28,9 +28,9 @@ pub(super) fn proto(from: &Value) -> ProtoValue {
         Value::Number(number) => Kind::NumberValue(number.as_f64().unwrap_or_default()),
         Value::String(text) => Kind::StringValue(text.clone()),
         Value::Array(items) => Kind::ListValue(ListValue { values: items.iter().map(proto).collect() }),
-        Value::Object(fields) => {
-            Kind::StructValue(Struct { fields: fields.iter().map(|(name, field)| (name.clone(), proto(field))).collect() })
-        }
+        Value::Object(fields) => Kind::StructValue(Struct {
+            fields: fields.iter().map(|(name, field)| (name.clone(), proto(field))).collect(),
+        }),
     };
     ProtoValue { kind: Some(kind) }
 }

@@ -23,9 +23,13 @@ const QUERY_CHARACTERS_MAX: usize = 256;
 
 #[tonic::async_trait]
 impl TemplateService for Rpc {
-    async fn create_template(&self, request: Request<CreateTemplateRequest>) -> Result<Response<Template>, Status> {
+    async fn create_template(
+        &self,
+        request: Request<CreateTemplateRequest>,
+    ) -> Result<Response<Template>, Status> {
         let caller = Caller::of(&request)?;
-        let key = RequestKey::new(&caller, "CreateTemplate", &request.get_ref().request_id, request.get_ref())?;
+        let key =
+            RequestKey::new(&caller, "CreateTemplate", &request.get_ref().request_id, request.get_ref())?;
         let owner_id = caller.user_id()?.to_owned();
         let given = request.into_inner().template.unwrap_or_default();
         let now_us = self.clock.now_us();
@@ -87,7 +91,9 @@ impl TemplateService for Rpc {
         let words: Vec<String> = request.query.split_whitespace().map(str::to_owned).collect();
         let too_long = request.query.chars().count() > QUERY_CHARACTERS_MAX;
         if words.is_empty() || words.len() > WORDS_MAX || too_long || request.query.contains('\0') {
-            let rule = format!("must be 1 to {WORDS_MAX} words of together at most {QUERY_CHARACTERS_MAX} characters");
+            let rule = format!(
+                "must be 1 to {WORDS_MAX} words of together at most {QUERY_CHARACTERS_MAX} characters"
+            );
             return Err(Problem::invalid("query", rule).into());
         }
         let filter = Filter { viewer_id, owned: false, kind: decode::kind_filter(request.kind)?, words };
@@ -96,9 +102,13 @@ impl TemplateService for Rpc {
         Ok(Response::new(SearchTemplatesResponse { templates, next_page_token }))
     }
 
-    async fn update_template(&self, request: Request<UpdateTemplateRequest>) -> Result<Response<Template>, Status> {
+    async fn update_template(
+        &self,
+        request: Request<UpdateTemplateRequest>,
+    ) -> Result<Response<Template>, Status> {
         let caller = Caller::of(&request)?;
-        let key = RequestKey::new(&caller, "UpdateTemplate", &request.get_ref().request_id, request.get_ref())?;
+        let key =
+            RequestKey::new(&caller, "UpdateTemplate", &request.get_ref().request_id, request.get_ref())?;
         let viewer = viewer(&caller);
         let UpdateTemplateRequest { template, update_mask, .. } = request.into_inner();
         let given = template.unwrap_or_default();
@@ -129,9 +139,9 @@ impl TemplateService for Rpc {
         let size = page::size(request.page_size)?;
         let before = match page::decode(&request.page_token)? {
             None => 0,
-            Some(key) => {
-                key.parse().map_err(|_| Problem::invalid("page_token", "must be a next_page_token of the answer before"))?
-            }
+            Some(key) => key.parse().map_err(|_| {
+                Problem::invalid("page_token", "must be a next_page_token of the answer before")
+            })?,
         };
         let summary = self.usable_summary(&request.template_id, &viewer).await.map_err(Problem::from)?;
         let mut versions = if summary.is_built_in() {
@@ -140,7 +150,8 @@ impl TemplateService for Rpc {
             self.store.versions(&request.template_id, before, size + 1).await.map_err(Problem::from)?
         };
         let next_page_token = encode::cut_page(&mut versions, size, |(version, _)| version.to_string());
-        let encode = |(version, time_us)| TemplateVersion { version, create_time: Some(clock::timestamp(time_us)) };
+        let encode =
+            |(version, time_us)| TemplateVersion { version, create_time: Some(clock::timestamp(time_us)) };
         let versions = versions.into_iter().map(encode).collect();
         Ok(Response::new(ListTemplateVersionsResponse { versions, next_page_token }))
     }
@@ -150,7 +161,8 @@ impl TemplateService for Rpc {
         request: Request<DeleteTemplateRequest>,
     ) -> Result<Response<DeleteTemplateResponse>, Status> {
         let caller = Caller::of(&request)?;
-        let key = RequestKey::new(&caller, "DeleteTemplate", &request.get_ref().request_id, request.get_ref())?;
+        let key =
+            RequestKey::new(&caller, "DeleteTemplate", &request.get_ref().request_id, request.get_ref())?;
         let viewer = viewer(&caller);
         let template_id = request.into_inner().template_id;
         if let Some(answer) = self.store.replay(&key).await.map_err(Problem::from)? {
@@ -158,7 +170,8 @@ impl TemplateService for Rpc {
         }
         let summary = self.usable_summary(&template_id, &viewer).await.map_err(Problem::from)?;
         check_owner(&summary, &viewer).map_err(Problem::from)?;
-        let deleted = self.store.delete(key, template_id, self.clock.now_us(), DeleteTemplateResponse {}).await;
+        let deleted =
+            self.store.delete(key, template_id, self.clock.now_us(), DeleteTemplateResponse {}).await;
         Ok(Response::new(deleted.map_err(Problem::from)?))
     }
 }
@@ -184,7 +197,8 @@ impl Rpc {
         } else if let Some(index) = all.iter().position(|built_in| built_in.template_id == after) {
             (skip, after) = (index + 1, String::new());
         }
-        let mut found: Vec<Summary> = all.into_iter().skip(skip).filter(|summary| filter.takes(summary)).cloned().collect();
+        let mut found: Vec<Summary> =
+            all.into_iter().skip(skip).filter(|summary| filter.takes(summary)).cloned().collect();
         // One more than the page holds says whether there is a next one.
         let size = page.size + 1;
         found.truncate(usize::try_from(size).unwrap_or(usize::MAX));

@@ -30,13 +30,21 @@ pub(super) fn read_all(parser: &mut Parser<'_, '_>, element: &str) -> Result<(Ve
         match parser.cursor.peek() {
             Item::Character(first) if first.is_ascii_alphabetic() => {}
             Item::Output(_) | Item::Tag(_) => {
-                return Err(Fault::new(offset, "a tag of Tera can stand in text and in quoted values of attributes, not here"));
+                return Err(Fault::new(
+                    offset,
+                    "a tag of Tera can stand in text and in quoted values of attributes, not here",
+                ));
             }
             Item::End => return Err(Fault::new(offset, format!("<{element}> is not closed with \">\""))),
-            Item::Character(_) => return Err(Fault::new(offset, "the name of an attribute is expected here")),
+            Item::Character(_) => {
+                return Err(Fault::new(offset, "the name of an attribute is expected here"));
+            }
         }
-        if before == offset || attributes.len() == ATTRIBUTES_MAX {
-            return Err(Fault::new(offset, format!("a space, and at most {ATTRIBUTES_MAX} attributes, are expected here")));
+        if before == offset {
+            return Err(Fault::new(offset, "a space is expected before an attribute"));
+        }
+        if attributes.len() == ATTRIBUTES_MAX {
+            return Err(Fault::new(offset, format!("an element has at most {ATTRIBUTES_MAX} attributes")));
         }
         let attribute = read(parser, element)?;
         if attributes.iter().any(|other| other.name == attribute.name) {
@@ -63,10 +71,12 @@ fn read(parser: &mut Parser<'_, '_>, element: &str) -> Result<Attribute, Fault> 
     let offset = parser.cursor.offset();
     let name = parser.cursor.name().to_ascii_lowercase();
     let Some(rule) = element::attribute(element, &name) else {
-        return Err(Fault::new(offset, format!("the attribute {name:?} of <{element}> cannot be used in a card")));
+        return Err(Fault::new(
+            offset,
+            format!("the attribute {name:?} of <{element}> cannot be used in a card"),
+        ));
     };
-    parser.cursor.skip_space();
-    let parts = if parser.cursor.take_text("=") { Some(quoted(parser)?) } else { None };
+    let parts = if parser.cursor.take_text_after_space("=") { Some(quoted(parser)?) } else { None };
     let value = by_rule(&name, rule, parts).map_err(|message| Fault::new(offset, message))?;
     Ok(Attribute { name, value })
 }
@@ -110,7 +120,9 @@ fn parts(parser: &mut Parser<'_, '_>, quote: char) -> Result<Vec<Part>, Fault> {
                 Part::Output(Reader::new(segment.text, segment.offset, &parser.names)?.whole_expression()?)
             }
             Item::Tag(segment) => match html::keyword(segment) {
-                "if" => Part::Choice(html::read_choice(parser, segment, |parser| self::parts(parser, quote))?),
+                "if" => {
+                    Part::Choice(html::read_choice(parser, segment, |parser| self::parts(parser, quote))?)
+                }
                 "elif" | "else" | "endif" => break,
                 other => return Err(html::refused_tag(segment, other)),
             },
@@ -187,7 +199,9 @@ fn number_value(name: &str, parts: &[Part]) -> Result<AttributeValue, String> {
             Ok(value) if value.abs() <= 1e6 => Ok(AttributeValue::Number(number::to_text(value))),
             _ => Err(format!("{name:?} takes a number")),
         },
-        [Part::Output(expression)] if expression.kind.is_number() => Ok(AttributeValue::Numeric(expression.clone())),
+        [Part::Output(expression)] if expression.kind.is_number() => {
+            Ok(AttributeValue::Numeric(expression.clone()))
+        }
         _ => Err(format!("{name:?} takes a number")),
     }
 }
@@ -196,8 +210,12 @@ fn url_value(name: &str, parts: Vec<Part>) -> Result<AttributeValue, String> {
     match &parts[..] {
         [] => Ok(AttributeValue::Parts(parts)),
         [Part::Text(text)] if url::is_allowed(text) => Ok(AttributeValue::Parts(parts)),
-        [Part::Text(_)] => Err(format!("{name:?} takes the schemes http, https, mailto and tel, and relative URLs")),
-        [Part::Output(expression)] if expression.kind == Type::Url => Ok(AttributeValue::Url(expression.clone())),
+        [Part::Text(_)] => {
+            Err(format!("{name:?} takes the schemes http, https, mailto and tel, and relative URLs"))
+        }
+        [Part::Output(expression)] if expression.kind == Type::Url => {
+            Ok(AttributeValue::Url(expression.clone()))
+        }
         [Part::Output(_)] => Err(format!("only a parameter that is a URL can be the whole of {name:?}")),
         [Part::Text(beginning), rest @ ..] if url::is_fixed_beginning(beginning) => {
             let encodable = |part: &Part| match part {
@@ -211,6 +229,8 @@ fn url_value(name: &str, parts: Vec<Part>) -> Result<AttributeValue, String> {
                 Err(format!("{name:?} takes texts and numbers after its beginning"))
             }
         }
-        _ => Err(format!("{name:?} must begin with where it leads, such as \"https://host/\" or \"/\", before values follow")),
+        _ => Err(format!(
+            "{name:?} must begin with where it leads, such as \"https://host/\" or \"/\", before values follow"
+        )),
     }
 }

@@ -74,10 +74,21 @@ impl<'s> Cursor<'s> {
         found
     }
 
+    /// Takes `text`, and white space before it, if it comes next.
+    pub(super) fn take_text_after_space(&mut self, text: &str) -> bool {
+        let found = self.html().trim_ascii_start().starts_with(text);
+        if found {
+            self.skip_space();
+            self.skip(text.len());
+        }
+        found
+    }
+
     /// Takes the name of an element or attribute, which may be empty.
     pub(super) fn name(&mut self) -> &'s str {
         let html = self.html();
-        let length = html.bytes().position(|byte| !byte.is_ascii_alphanumeric() && byte != b'-').unwrap_or(html.len());
+        let length =
+            html.bytes().position(|byte| !byte.is_ascii_alphanumeric() && byte != b'-').unwrap_or(html.len());
         self.skip(length);
         &html[..length]
     }
@@ -92,14 +103,18 @@ impl<'s> Cursor<'s> {
         let offset = self.offset();
         let html = self.html();
         let name = &html[1..];
-        let length = name.bytes().position(|byte| !byte.is_ascii_alphanumeric() && byte != b'#').unwrap_or(name.len());
+        let length =
+            name.bytes().position(|byte| !byte.is_ascii_alphanumeric() && byte != b'#').unwrap_or(name.len());
         // Without ";" it is an "&" that stands for itself, as in the query of a URL.
         if length == 0 || length > ENTITY_BYTES_MAX || !name[length..].starts_with(';') {
             self.skip(1);
             return Ok('&');
         }
         let Some(character) = entity::decode(&name[..length]) else {
-            return Err(Fault::new(offset, format!("\"&{};\" is not known; write the character itself", &name[..length])));
+            return Err(Fault::new(
+                offset,
+                format!("\"&{};\" is not known; write the character itself", &name[..length]),
+            ));
         };
         self.skip(length + 2);
         Ok(character)

@@ -38,12 +38,25 @@ pub(crate) enum AttributeRule {
 
 use Content::{Flow, Only, Phrasing, Void};
 
-const SECTION: &[&str] =
-    &["div", "section", "article", "header", "footer", "nav", "aside", "main", "figure", "figcaption", "address", "blockquote", "details"];
+const SECTION: &[&str] = &[
+    "div",
+    "section",
+    "article",
+    "header",
+    "footer",
+    "nav",
+    "aside",
+    "main",
+    "figure",
+    "figcaption",
+    "address",
+    "blockquote",
+    "details",
+];
 const TEXT_BLOCK: &[&str] = &["p", "h1", "h2", "h3", "h4", "h5", "h6", "summary", "caption"];
 const INLINE: &[&str] = &[
-    "span", "strong", "em", "b", "i", "u", "s", "small", "mark", "sub", "sup", "code", "kbd", "samp", "var", "q", "cite",
-    "abbr", "time", "data", "del", "ins", "dfn", "bdi", "bdo", "progress", "meter",
+    "span", "strong", "em", "b", "i", "u", "s", "small", "mark", "sub", "sup", "code", "kbd", "samp", "var",
+    "q", "cite", "abbr", "time", "data", "del", "ins", "dfn", "bdi", "bdo", "progress", "meter",
 ];
 
 static SPECIAL: &[ElementRule] = &[
@@ -106,13 +119,24 @@ pub(crate) fn attribute(element: &str, name: &str) -> Option<AttributeRule> {
         (_, "dir") => Word(&["ltr", "rtl", "auto"]),
         ("a", "href") | ("img", "src") | ("blockquote" | "q" | "del" | "ins", "cite") => Url,
         ("a", "target") => Word(&["_blank"]),
-        ("a", "rel") => Word(&["noopener", "noreferrer", "nofollow", "noopener noreferrer", "noopener noreferrer nofollow"]),
+        ("a", "rel") => Word(&[
+            "noopener",
+            "noreferrer",
+            "nofollow",
+            "noopener noreferrer",
+            "noopener noreferrer nofollow",
+        ]),
         ("a", "hreflang") | ("img", "alt") | ("time" | "del" | "ins", "datetime") | ("data", "value") => Text,
         ("img", "loading") => Word(&["lazy", "eager"]),
         ("img", "decoding") => Word(&["async", "sync", "auto"]),
         ("img", "referrerpolicy") => Word(&["no-referrer"]),
-        ("img", "width" | "height") | ("ol", "start") | ("li", "value") | ("th" | "td", "colspan" | "rowspan") => Number,
-        ("progress", "value" | "max") | ("meter", "value" | "min" | "max" | "low" | "high" | "optimum") => Number,
+        ("img", "width" | "height")
+        | ("ol", "start")
+        | ("li", "value")
+        | ("th" | "td", "colspan" | "rowspan") => Number,
+        ("progress", "value" | "max") | ("meter", "value" | "min" | "max" | "low" | "high" | "optimum") => {
+            Number
+        }
         ("th", "scope") => Word(&["row", "col", "rowgroup", "colgroup"]),
         ("th", "abbr") => Text,
         _ if is_aria(name) => Text,
@@ -133,12 +157,29 @@ mod tests {
     #[test]
     fn nothing_that_acts_is_on_the_list() {
         for name in [
-            "script", "style", "iframe", "object", "embed", "form", "input", "button", "base", "meta", "link", "svg", "math",
-            "template", "noscript", "frame", "applet", "textarea", "select", "audio", "video", "source", "html", "body", "title", "slot",
+            "script", "style", "iframe", "object", "embed", "form", "input", "button", "base", "meta",
+            "link", "svg", "math", "template", "noscript", "frame", "applet", "textarea", "select", "audio",
+            "video", "source", "html", "body", "title", "slot",
         ] {
             assert_eq!(element(name), None, "{name}");
         }
-        for name in ["onclick", "onerror", "id", "name", "srcdoc", "srcset", "ping", "formaction", "is", "slot", "xmlns", "data-x", "aria-", "aria-Label", "nonce"] {
+        for name in [
+            "onclick",
+            "onerror",
+            "id",
+            "name",
+            "srcdoc",
+            "srcset",
+            "ping",
+            "formaction",
+            "is",
+            "slot",
+            "xmlns",
+            "data-x",
+            "aria-",
+            "aria-Label",
+            "nonce",
+        ] {
             assert_eq!(attribute("img", name), None, "{name}");
             assert_eq!(attribute("a", name), None, "{name}");
         }

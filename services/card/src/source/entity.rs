@@ -2,13 +2,52 @@
 
 /// Name and character; others are written as numbers or as themselves.
 const NAMED: &[(&str, char)] = &[
-    ("amp", '&'), ("lt", '<'), ("gt", '>'), ("quot", '"'), ("apos", '\''), ("nbsp", '\u{a0}'), ("shy", '\u{ad}'),
-    ("copy", '©'), ("reg", '®'), ("trade", '™'), ("deg", '°'), ("plusmn", '±'), ("times", '×'), ("divide", '÷'),
-    ("frac12", '½'), ("frac14", '¼'), ("frac34", '¾'), ("cent", '¢'), ("pound", '£'), ("yen", '¥'), ("euro", '€'),
-    ("sect", '§'), ("para", '¶'), ("middot", '·'), ("bull", '•'), ("hellip", '…'), ("ndash", '–'), ("mdash", '—'),
-    ("lsquo", '‘'), ("rsquo", '’'), ("ldquo", '“'), ("rdquo", '”'), ("laquo", '«'), ("raquo", '»'), ("lsaquo", '‹'),
-    ("rsaquo", '›'), ("larr", '←'), ("uarr", '↑'), ("rarr", '→'), ("darr", '↓'), ("star", '☆'), ("starf", '★'),
-    ("check", '✓'), ("thinsp", '\u{2009}'), ("zwj", '\u{200d}'), ("zwnj", '\u{200c}'),
+    ("amp", '&'),
+    ("lt", '<'),
+    ("gt", '>'),
+    ("quot", '"'),
+    ("apos", '\''),
+    ("nbsp", '\u{a0}'),
+    ("shy", '\u{ad}'),
+    ("copy", '©'),
+    ("reg", '®'),
+    ("trade", '™'),
+    ("deg", '°'),
+    ("plusmn", '±'),
+    ("times", '×'),
+    ("divide", '÷'),
+    ("frac12", '½'),
+    ("frac14", '¼'),
+    ("frac34", '¾'),
+    ("cent", '¢'),
+    ("pound", '£'),
+    ("yen", '¥'),
+    ("euro", '€'),
+    ("sect", '§'),
+    ("para", '¶'),
+    ("middot", '·'),
+    ("bull", '•'),
+    ("hellip", '…'),
+    ("ndash", '–'),
+    ("mdash", '—'),
+    ("lsquo", '‘'),
+    ("rsquo", '’'),
+    ("ldquo", '“'),
+    ("rdquo", '”'),
+    ("laquo", '«'),
+    ("raquo", '»'),
+    ("lsaquo", '‹'),
+    ("rsaquo", '›'),
+    ("larr", '←'),
+    ("uarr", '↑'),
+    ("rarr", '→'),
+    ("darr", '↓'),
+    ("star", '☆'),
+    ("starf", '★'),
+    ("check", '✓'),
+    ("thinsp", '\u{2009}'),
+    ("zwj", '\u{200d}'),
+    ("zwnj", '\u{200c}'),
 ];
 
 /// The character for what stands between "&" and ";".
@@ -17,7 +56,9 @@ pub(super) fn decode(name: &str) -> Option<char> {
         return NAMED.iter().find(|(known, _)| *known == name).map(|(_, character)| *character);
     };
     let code = match number.strip_prefix(['x', 'X']) {
-        Some(digits) if digits.bytes().all(|byte| byte.is_ascii_hexdigit()) => u32::from_str_radix(digits, 16).ok()?,
+        Some(digits) if digits.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+            u32::from_str_radix(digits, 16).ok()?
+        }
         None if number.bytes().all(|byte| byte.is_ascii_digit()) => number.parse().ok()?,
         _ => return None,
     };

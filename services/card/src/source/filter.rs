@@ -45,7 +45,8 @@ pub(super) fn read(reader: &mut Reader<'_, '_>, expression: &mut Expression) -> 
         "round" => Filter::Round { precision: digits(reader, "precision")? },
         _ => Filter::Fixed { digits: digits(reader, "digits")? },
     };
-    let takes_none = matches!(filter, Filter::Upper | Filter::Lower | Filter::Capitalize | Filter::Trim | Filter::Length);
+    let takes_none =
+        matches!(filter, Filter::Upper | Filter::Lower | Filter::Capitalize | Filter::Trim | Filter::Length);
     if takes_none && reader.take_sign("(") {
         reader.expect_sign(")")?;
     }
@@ -70,14 +71,22 @@ fn argument(reader: &mut Reader<'_, '_>, name: &str) -> Result<(Token, usize), F
 fn text(reader: &mut Reader<'_, '_>, name: &str) -> Result<String, Fault> {
     match argument(reader, name)? {
         (Token::Text(text), _) if text.len() <= LITERAL_BYTES_MAX => Ok(text),
-        (_, offset) => Err(Fault::new(offset, format!("a string of at most {LITERAL_BYTES_MAX} bytes is expected here"))),
+        (_, offset) => {
+            Err(Fault::new(offset, format!("a string of at most {LITERAL_BYTES_MAX} bytes is expected here")))
+        }
     }
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked, and the value is whole")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the range is checked, and the value is whole"
+)]
 fn whole(reader: &mut Reader<'_, '_>, name: &str, max: u32) -> Result<u32, Fault> {
     match argument(reader, name)? {
-        (Token::Number(value), _) if value.fract() == 0.0 && (0.0..=f64::from(max)).contains(&value) => Ok(value as u32),
+        (Token::Number(value), _) if value.fract() == 0.0 && (0.0..=f64::from(max)).contains(&value) => {
+            Ok(value as u32)
+        }
         (_, offset) => Err(Fault::new(offset, format!("a whole number from 0 to {max} is expected here"))),
     }
 }

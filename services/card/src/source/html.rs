@@ -115,7 +115,12 @@ impl<'s, 'p> Parser<'s, 'p> {
             match self.cursor.peek() {
                 Item::Character(_) => self.cursor.advance(),
                 Item::End => return Err(Fault::new(offset, "this comment is not closed")),
-                _ => return Err(Fault::new(self.cursor.offset(), "no tag of Tera can stand in a comment of HTML")),
+                _ => {
+                    return Err(Fault::new(
+                        self.cursor.offset(),
+                        "no tag of Tera can stand in a comment of HTML",
+                    ));
+                }
             }
         }
         Ok(())

@@ -37,9 +37,14 @@ fn parse_at(source: &str, parameters: &[Parameter]) -> Result<Vec<tree::Node>, e
         return Err(error::Fault::new(0, "there is nothing to show"));
     }
     if source.len() > SOURCE_BYTES_MAX {
-        return Err(error::Fault::new(SOURCE_BYTES_MAX, format!("a source has at most {SOURCE_BYTES_MAX} bytes")));
+        return Err(error::Fault::new(
+            SOURCE_BYTES_MAX,
+            format!("a source has at most {SOURCE_BYTES_MAX} bytes"),
+        ));
     }
-    if let Some(offset) = source.find(|character: char| character.is_control() && !"\t\n\r".contains(character)) {
+    if let Some(offset) =
+        source.find(|character: char| character.is_control() && !"\t\n\r".contains(character))
+    {
         return Err(error::Fault::new(offset, "a source cannot hold control characters"));
     }
     let segments = segment::split(source)?;

@@ -17,7 +17,8 @@ impl Open {
             return Err(format!("elements can be at most {ELEMENT_DEPTH_MAX} deep"));
         }
         let parent = self.0.last();
-        if !element.parents.is_empty() && !parent.is_some_and(|parent| element.parents.contains(&parent.name)) {
+        if !element.parents.is_empty() && !parent.is_some_and(|parent| element.parents.contains(&parent.name))
+        {
             return Err(format!("<{name}> can stand only in <{}>", element.parents.join("> or <")));
         }
         if let Some(ElementRule { name: parent, content: Content::Only(names), .. }) = parent

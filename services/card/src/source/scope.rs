@@ -23,7 +23,10 @@ impl<'p> Names<'p> {
     /// Enters the loop in which `variable` stands for the items of `list`.
     pub(super) fn enter(&mut self, variable: &str, list: &Path, offset: usize) -> Result<(), Fault> {
         if self.loops.len() == LOOP_DEPTH_MAX {
-            return Err(Fault::new(offset, format!("at most {LOOP_DEPTH_MAX} loops can stand inside each other")));
+            return Err(Fault::new(
+                offset,
+                format!("at most {LOOP_DEPTH_MAX} loops can stand inside each other"),
+            ));
         }
         if !parameter::is_name(variable) {
             return Err(Fault::new(offset, format!("{variable:?} cannot name a loop variable")));
@@ -31,7 +34,10 @@ impl<'p> Names<'p> {
         let taken = self.parameters.iter().any(|parameter| parameter.name == variable)
             || self.loops.iter().any(|(name, ..)| name == variable);
         if taken {
-            return Err(Fault::new(offset, format!("{variable:?} is already the name of something else here")));
+            return Err(Fault::new(
+                offset,
+                format!("{variable:?} is already the name of something else here"),
+            ));
         }
         let Some(item) = list.kind().item() else {
             return Err(Fault::new(offset, "only a list can be looped over"));
@@ -64,14 +70,20 @@ impl<'p> Names<'p> {
                 kind: parameter.kind.clone(),
                 scope: Scope::Parameter,
             }),
-            None => Err(Fault::new(offset, format!("{name:?} is neither a declared parameter nor a loop variable"))),
+            None => Err(Fault::new(
+                offset,
+                format!("{name:?} is neither a declared parameter nor a loop variable"),
+            )),
         }
     }
 
     fn field(&self, name: &str, field: &str, offset: usize) -> Result<Path, Fault> {
         let object = self.name(name, offset)?;
         let Type::Object(fields) = object.kind() else {
-            return Err(Fault::new(offset, format!("{name:?} is {} and has no fields", object.kind().describe())));
+            return Err(Fault::new(
+                offset,
+                format!("{name:?} is {} and has no fields", object.kind().describe()),
+            ));
         };
         match fields.iter().find(|declared| declared.name == field) {
             Some(declared) => Ok(Path::Field {

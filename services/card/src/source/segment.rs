@@ -104,7 +104,8 @@ mod tests {
     fn html_tags_and_comments_are_told_apart() {
         use SegmentKind::{Html, Output, Tag};
         let source = "<p>{{ a }}{# {{ no }} #}{% if b == \"%}\" %}x{% endif %}";
-        let expected = [(Html, "<p>"), (Output, " a "), (Tag, " if b == \"%}\" "), (Html, "x"), (Tag, " endif ")];
+        let expected =
+            [(Html, "<p>"), (Output, " a "), (Tag, " if b == \"%}\" "), (Html, "x"), (Tag, " endif ")];
         assert_eq!(texts(source), expected);
     }
 

@@ -50,7 +50,8 @@ fn is_block(node: &Node) -> bool {
         Node::Text(_) | Node::Output(_) => false,
         Node::Element(element) => !element::element(element.name).is_some_and(|rule| rule.inline),
         Node::Choice(choice) => {
-            let mut nodes = choice.branches.iter().flat_map(|(_, nodes)| nodes).chain(&choice.otherwise).peekable();
+            let mut nodes =
+                choice.branches.iter().flat_map(|(_, nodes)| nodes).chain(&choice.otherwise).peekable();
             nodes.peek().is_some() && nodes.all(is_block)
         }
         Node::Loop(each) => !each.body.is_empty() && each.body.iter().all(is_block),
@@ -71,7 +72,15 @@ mod tests {
 
     #[test]
     fn a_space_stays_between_words_and_goes_at_blocks() {
-        let nodes = vec![text("\n  "), element("p"), text("\n a \n b "), element("b"), text(" \n"), element("i"), text("\n")];
+        let nodes = vec![
+            text("\n  "),
+            element("p"),
+            text("\n a \n b "),
+            element("b"),
+            text(" \n"),
+            element("i"),
+            text("\n"),
+        ];
         let expected = vec![element("p"), text("a b "), element("b"), text(" "), element("i")];
         assert_eq!(settle(nodes, true), expected);
         assert_eq!(settle(vec![text(" x\u{a0} ")], false), vec![text(" x\u{a0} ")]);

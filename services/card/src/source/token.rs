@@ -29,12 +29,17 @@ pub(super) fn tokens(text: &str, offset: usize) -> Result<Vec<(Token, usize)>, F
             (Token::Word(word.to_owned()), word.len())
         } else if first == '"' || first == '\'' {
             string(rest, first, offset + at)?
-        } else if first.is_ascii_digit() || (first == '-' && rest[1..].starts_with(|next: char| next.is_ascii_digit())) {
+        } else if first.is_ascii_digit()
+            || (first == '-' && rest[1..].starts_with(|next: char| next.is_ascii_digit()))
+        {
             number(rest, offset + at)?
         } else if let Some(sign) = SIGNS.iter().find(|sign| rest.starts_with(**sign)) {
             (Token::Sign(sign), sign.len())
         } else {
-            return Err(Fault::new(offset + at, format!("{first:?} is not in the subset of Tera that cards use")));
+            return Err(Fault::new(
+                offset + at,
+                format!("{first:?} is not in the subset of Tera that cards use"),
+            ));
         };
         tokens.push((token, offset + at));
         at += length;
@@ -43,7 +48,9 @@ pub(super) fn tokens(text: &str, offset: usize) -> Result<Vec<(Token, usize)>, F
 }
 
 fn string(rest: &str, quote: char, offset: usize) -> Result<(Token, usize), Fault> {
-    let Some(end) = rest[1..].find(quote) else { return Err(Fault::new(offset, "this string is not closed")) };
+    let Some(end) = rest[1..].find(quote) else {
+        return Err(Fault::new(offset, "this string is not closed"));
+    };
     let text = &rest[1..=end];
     if text.contains('\\') {
         return Err(Fault::new(offset, "a string cannot hold \"\\\""));
@@ -72,18 +79,40 @@ mod tests {
 
     #[test]
     fn words_strings_numbers_and_signs_are_read() {
-        let read: Vec<Token> = tokens("a.b|join(sep=\", \") >= -1.5", 7).unwrap().into_iter().map(|(token, _)| token).collect();
+        let read: Vec<Token> =
+            tokens("a.b|join(sep=\", \") >= -1.5", 7).unwrap().into_iter().map(|(token, _)| token).collect();
         let word = |text: &str| Token::Word(text.to_owned());
         let expected = [
-            word("a"), Token::Sign("."), word("b"), Token::Sign("|"), word("join"), Token::Sign("("), word("sep"),
-            Token::Sign("="), Token::Text(", ".to_owned()), Token::Sign(")"), Token::Sign(">="), Token::Number(-1.5),
+            word("a"),
+            Token::Sign("."),
+            word("b"),
+            Token::Sign("|"),
+            word("join"),
+            Token::Sign("("),
+            word("sep"),
+            Token::Sign("="),
+            Token::Text(", ".to_owned()),
+            Token::Sign(")"),
+            Token::Sign(">="),
+            Token::Number(-1.5),
         ];
         assert_eq!(read, expected);
     }
 
     #[test]
     fn signs_outside_the_subset_are_refused_where_they_stand() {
-        for (text, offset) in [("a ~ b", 2), ("a + 1", 2), ("[a]", 0), ("a[0]", 1), ("{a}", 0), ("a?.b", 1), ("a ? b", 2), ("a`", 1), ("a * 2", 2), ("\"a\\\"", 0)] {
+        for (text, offset) in [
+            ("a ~ b", 2),
+            ("a + 1", 2),
+            ("[a]", 0),
+            ("a[0]", 1),
+            ("{a}", 0),
+            ("a?.b", 1),
+            ("a ? b", 2),
+            ("a`", 1),
+            ("a * 2", 2),
+            ("\"a\\\"", 0),
+        ] {
             assert_eq!(tokens(text, 10).unwrap_err().offset, 10 + offset, "{text}");
         }
     }

@@ -39,7 +39,8 @@ fn template(template_id: &str, owner_id: &str, display_name: &str) -> Template {
         create_time_us: NOW_US,
         update_time_us: NOW_US,
     };
-    let content = Content { parameters: Vec::new(), source: "<p>1</p>".to_owned(), stylesheet: String::new() };
+    let content =
+        Content { parameters: Vec::new(), source: "<p>1</p>".to_owned(), stylesheet: String::new() };
     Template { summary, content }
 }
 
@@ -50,7 +51,11 @@ async fn create(store: &Store, template: &Template) {
 
 fn next(template: &Template, source: &str) -> Template {
     let mut next = template.clone();
-    next.apply(Change { source: Some(source.to_owned()), display_name: Some(source.to_owned()), ..Change::default() });
+    next.apply(Change {
+        source: Some(source.to_owned()),
+        display_name: Some(source.to_owned()),
+        ..Change::default()
+    });
     next.summary.version += 1;
     next.summary.update_time_us += 1;
     next
@@ -67,7 +72,7 @@ fn all(size: i64) -> Page {
 
 #[tokio::test]
 async fn what_is_kept_is_read_again_in_each_version() {
-    each_engine::<Card, _>(|database| async move {
+    each_engine::<Card, _, _>(|database| async move {
         let store = Store::new(database);
         let first = template("t-1", "alice", "First");
         create(&store, &first).await;
@@ -87,14 +92,17 @@ async fn what_is_kept_is_read_again_in_each_version() {
 
 #[tokio::test]
 async fn of_two_updates_from_the_same_version_one_is_kept() {
-    each_engine::<Card, _>(|database| async move {
+    each_engine::<Card, _, _>(|database| async move {
         let store = Store::new(database);
         let first = template("t-1", "alice", "First");
         create(&store, &first).await;
         let update = |name: &'static str| store.update(key(name, 0), next(&first, name), answer(0));
         let (one, two) = futures_util::future::join(update("one"), update("two")).await;
         let kept = if one.is_ok() { "one" } else { "two" };
-        assert!(matches!((one, two), (Ok(_), Err(Error::Changed { .. })) | (Err(Error::Changed { .. }), Ok(_))));
+        assert!(matches!(
+            (one, two),
+            (Ok(_), Err(Error::Changed { .. })) | (Err(Error::Changed { .. }), Ok(_))
+        ));
         assert_eq!(store.template("t-1", 0).await.unwrap().unwrap().content.source, kept);
         assert_eq!(store.versions("t-1", 0, 10).await.unwrap().len(), 2);
     })
@@ -103,11 +111,14 @@ async fn of_two_updates_from_the_same_version_one_is_kept() {
 
 #[tokio::test]
 async fn a_repeated_write_is_answered_as_the_first_time() {
-    each_engine::<Card, _>(|database| async move {
+    each_engine::<Card, _, _>(|database| async move {
         let store = Store::new(database);
         let first = template("t-1", "alice", "First");
         assert_eq!(store.create(key("a", 0), first.clone(), answer(1), 100).await.unwrap(), answer(1));
-        assert_eq!(store.create(key("a", 0), template("t-2", "alice", "x"), answer(2), 100).await.unwrap(), answer(1));
+        assert_eq!(
+            store.create(key("a", 0), template("t-2", "alice", "x"), answer(2), 100).await.unwrap(),
+            answer(1)
+        );
         assert_eq!(store.replay::<Answer>(&key("a", 0)).await.unwrap(), Some(answer(1)));
         assert_eq!(store.replay::<Answer>(&key("b", 0)).await.unwrap(), None);
         assert!(matches!(store.replay::<Answer>(&key("a", 1)).await, Err(Error::Replay(_))));
@@ -121,7 +132,7 @@ async fn a_repeated_write_is_answered_as_the_first_time() {
 
 #[tokio::test]
 async fn old_versions_make_room_and_deleted_templates_leave_nothing() {
-    each_engine::<Card, _>(|database| async move {
+    each_engine::<Card, _, _>(|database| async move {
         let store = Store::new(database.clone());
         let mut newest = template("t-1", "alice", "First");
         create(&store, &newest).await;
@@ -144,12 +155,17 @@ async fn old_versions_make_room_and_deleted_templates_leave_nothing() {
 
 #[tokio::test]
 async fn lists_hold_what_the_viewer_may_use() {
-    each_engine::<Card, _>(|database| async move {
+    each_engine::<Card, _, _>(|database| async move {
         let store = Store::new(database);
         let mut shared = template("t-2", "bob", "Of Bob");
         shared.summary.about.visibility = Visibility::Shared;
         shared.summary.about.kind = Kind::Product;
-        for template in [&template("t-1", "alice", "Of Alice"), &shared, &template("t-3", "bob", "Secret"), &template("t-4", "alice", "New")] {
+        for template in [
+            &template("t-1", "alice", "Of Alice"),
+            &shared,
+            &template("t-3", "bob", "Secret"),
+            &template("t-4", "alice", "New"),
+        ] {
             create(&store, template).await;
         }
         let alice = Filter { viewer_id: "alice".to_owned(), ..Filter::default() };
@@ -157,7 +173,10 @@ async fn lists_hold_what_the_viewer_may_use() {
         assert_eq!(ids(&store, alice.clone(), all(2)).await, ["t-4", "t-2"]);
         assert_eq!(ids(&store, alice.clone(), Page { after: "t-2".to_owned(), size: 2 }).await, ["t-1"]);
         assert_eq!(ids(&store, Filter { owned: true, ..alice.clone() }, all(10)).await, ["t-4", "t-1"]);
-        assert_eq!(ids(&store, Filter { kind: Some(Kind::Product), ..alice.clone() }, all(10)).await, ["t-2"]);
+        assert_eq!(
+            ids(&store, Filter { kind: Some(Kind::Product), ..alice.clone() }, all(10)).await,
+            ["t-2"]
+        );
         assert_eq!(ids(&store, Filter::default(), all(10)).await, ["t-2"]);
     })
     .await;
@@ -165,13 +184,21 @@ async fn lists_hold_what_the_viewer_may_use() {
 
 #[tokio::test]
 async fn a_search_finds_all_words_in_any_case_and_no_pattern() {
-    each_engine::<Card, _>(|database| async move {
+    each_engine::<Card, _, _>(|database| async move {
         let store = Store::new(database);
         create(&store, &template("t-1", "alice", "Über Mond")).await;
         create(&store, &template("t-2", "alice", "Sonne")).await;
         for (query, found) in [
-            ("ÜBER", vec!["t-1"]), ("mond blue", vec!["t-1"]), ("mond sonne", vec![]), ("ärger", vec!["t-2", "t-1"]), ("100%", vec!["t-2", "t-1"]),
-            ("r_f", vec!["t-2", "t-1"]), ("s_nne", vec![]), ("m%d", vec![]), ("frei!", vec!["t-2", "t-1"]), ("'; drop table templates", vec![]),
+            ("ÜBER", vec!["t-1"]),
+            ("mond blue", vec!["t-1"]),
+            ("mond sonne", vec![]),
+            ("ärger", vec!["t-2", "t-1"]),
+            ("100%", vec!["t-2", "t-1"]),
+            ("r_f", vec!["t-2", "t-1"]),
+            ("s_nne", vec![]),
+            ("m%d", vec![]),
+            ("frei!", vec!["t-2", "t-1"]),
+            ("'; drop table templates", vec![]),
         ] {
             let words = query.split(' ').map(str::to_owned).collect();
             let filter = Filter { viewer_id: "alice".to_owned(), words, ..Filter::default() };
@@ -183,7 +210,7 @@ async fn a_search_finds_all_words_in_any_case_and_no_pattern() {
 
 #[tokio::test]
 async fn an_owner_has_as_many_templates_as_allowed() {
-    each_engine::<Card, _>(|database| async move {
+    each_engine::<Card, _, _>(|database| async move {
         let store = Store::new(database);
         create(&store, &template("t-1", "alice", "One")).await;
         let second = store.create(key("b", 0), template("t-2", "alice", "Two"), answer(0), 1).await;

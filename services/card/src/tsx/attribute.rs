@@ -1,6 +1,9 @@
 //! Attributes in JSX: React's names, and values of the types that React declares.
 
-use super::expression::{condition, expression, quoted};
+use super::{
+    expression::{condition, expression, quoted},
+    jsx::bare,
+};
 use crate::source::tree::{Attribute, AttributeValue, Choice, Part};
 
 /// HTML's name and React's, where they differ.
@@ -18,11 +21,15 @@ pub(super) fn attribute(Attribute { name, value }: &Attribute) -> String {
     let name = NAMES.iter().find(|(html, _)| html == name).map_or(name.as_str(), |(_, react)| react);
     match value {
         AttributeValue::Present => name.to_owned(),
-        AttributeValue::When(value) | AttributeValue::Numeric(value) => format!("{name}={{{}}}", expression(value)),
+        AttributeValue::When(value) | AttributeValue::Numeric(value) => {
+            format!("{name}={{{}}}", bare(&expression(value)))
+        }
         AttributeValue::Number(number) => format!("{name}={{{number}}}"),
         AttributeValue::Parts(parts) => text(name, parts),
         // A picture without a URL has no "src", in which React agrees with the rendered HTML.
-        AttributeValue::Url(value) if name == "src" => format!("{name}={{safeUrl({}) || undefined}}", expression(value)),
+        AttributeValue::Url(value) if name == "src" => {
+            format!("{name}={{safeUrl({}) || undefined}}", expression(value))
+        }
         AttributeValue::Url(value) => format!("{name}={{safeUrl({})}}", expression(value)),
         AttributeValue::UrlParts(parts) => format!("{name}={{`{}`}}", url_parts(parts)),
         AttributeValue::Style(declarations) => format!("{name}={{{}}}", style(declarations)),
@@ -34,7 +41,7 @@ fn text(name: &str, parts: &[Part]) -> String {
         [] => format!("{name}=\"\""),
         [Part::Text(text)] if !text.contains(['"', '&', '\\', '{', '<']) => format!("{name}=\"{text}\""),
         [Part::Text(text)] => format!("{name}={{{}}}", quoted(text)),
-        [Part::Output(value)] if value.kind.is_text() => format!("{name}={{{}}}", expression(value)),
+        [Part::Output(value)] if value.kind.is_text() => format!("{name}={{{}}}", bare(&expression(value))),
         parts => format!("{name}={{`{}`}}", template(parts)),
     }
 }

@@ -88,7 +88,9 @@ fn holds(value: &Expression) -> String {
 /// Booleans are compared as plain booleans, since the compiler refuses to compare what it has found to differ.
 fn operand(operand: &Operand) -> String {
     match operand {
-        Operand::Expression(value) if value.kind == Type::Boolean => format!("Boolean({})", expression(value)),
+        Operand::Expression(value) if value.kind == Type::Boolean => {
+            format!("Boolean({})", expression(value))
+        }
         Operand::Expression(value) => expression(value),
         Operand::Text(text) => quoted(text),
         Operand::Number(value) => crate::number::to_text(*value),

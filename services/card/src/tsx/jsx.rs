@@ -19,7 +19,7 @@ fn node_lines(node: &Node, key: &str) -> Vec<String> {
     match node {
         Node::Text(text) if is_plain(text) && text.trim() == text => vec![text.clone()],
         Node::Text(text) => vec![format!("{{{}}}", quoted(text))],
-        Node::Output(value) => vec![format!("{{{}}}", expression(value))],
+        Node::Output(value) => vec![format!("{{{}}}", bare(&expression(value)))],
         Node::Element(element) => element_lines(element, key),
         Node::Choice(choice) => choice_lines(choice),
         Node::Loop(each) => loop_lines(each),
@@ -51,7 +51,7 @@ fn one_line(nodes: &[Node]) -> Option<String> {
         match node {
             Node::Text(text) if is_plain(text) => line.push_str(text),
             Node::Text(text) => line.push_str(&format!("{{{}}}", quoted(text))),
-            Node::Output(value) => line.push_str(&format!("{{{}}}", expression(value))),
+            Node::Output(value) => line.push_str(&format!("{{{}}}", bare(&expression(value)))),
             Node::Element(_) | Node::Choice(_) | Node::Loop(_) => return None,
         }
     }
@@ -62,7 +62,7 @@ fn choice_lines(choice: &Choice<Node>) -> Vec<String> {
     let mut lines = Vec::new();
     let mut before = "{".to_owned();
     for (condition, branch) in &choice.branches {
-        lines.push(format!("{before}{} ? (", self::condition(condition)));
+        lines.push(format!("{before}{} ? (", bare(&self::condition(condition))));
         lines.extend(indent(one(branch, None)));
         before = ") : ".to_owned();
     }
@@ -103,7 +103,24 @@ fn indent(lines: Vec<String>) -> impl Iterator<Item = String> {
     lines.into_iter().map(|line| format!("  {line}"))
 }
 
+/// `code` without the parentheses around all of it.
+pub(super) fn bare(code: &str) -> &str {
+    let Some(inside) = code.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')) else { return code };
+    // Strings and templates may hold parentheses of their own; such code stays as it is.
+    if inside.contains(['"', '`']) {
+        return code;
+    }
+    let mut depth = 0_i32;
+    let closes_early = inside.chars().any(|character| {
+        depth += i32::from(character == '(') - i32::from(character == ')');
+        depth < 0
+    });
+    if closes_early { code } else { inside }
+}
+
 /// Whether `text` means itself in JSX: no sign of it, and no white space that some compiler might drop.
 fn is_plain(text: &str) -> bool {
-    !text.chars().any(|character| "{}<>&".contains(character) || (character.is_whitespace() && character != ' '))
+    !text
+        .chars()
+        .any(|character| "{}<>&".contains(character) || (character.is_whitespace() && character != ' '))
 }

@@ -13,7 +13,7 @@ pub(crate) fn is_component_name(name: &str) -> bool {
         && !TAKEN.contains(&name)
 }
 
-/// The name made from what people call the template: "Product card" gives "ProductCard".
+/// The name made from what people call the template: "Product card" gives `ProductCard`.
 pub(crate) fn component_name(display_name: &str) -> String {
     let mut name = String::new();
     for word in display_name.split(|character: char| !character.is_ascii_alphanumeric()) {
@@ -21,7 +21,8 @@ pub(crate) fn component_name(display_name: &str) -> String {
         name.extend(characters.next().map(|first| first.to_ascii_uppercase()));
         name.push_str(characters.as_str());
     }
-    let mut name: String = name.chars().skip_while(char::is_ascii_digit).take(CHARACTERS_MAX - "Card".len()).collect();
+    let mut name: String =
+        name.chars().skip_while(char::is_ascii_digit).take(CHARACTERS_MAX - "Card".len()).collect();
     name = name.strip_suffix("Card").map(str::to_owned).unwrap_or(name);
     // After digits the first letter may be a small one.
     if let Some(first) = name.get_mut(..1) {
@@ -37,8 +38,13 @@ mod tests {
     #[test]
     fn a_component_is_called_as_its_template() {
         for (display_name, name) in [
-            ("Product card", "ProductCard"), ("user's 2nd profile", "UserS2ndProfileCard"), ("产品", "Card"), ("42nd street", "NdStreetCard"),
-            ("Card", "Card"), ("", "Card"), (&"x".repeat(200), &format!("X{}Card", "x".repeat(59))),
+            ("Product card", "ProductCard"),
+            ("user's 2nd profile", "UserS2ndProfileCard"),
+            ("产品", "Card"),
+            ("42nd street", "NdStreetCard"),
+            ("Card", "Card"),
+            ("", "Card"),
+            (&"x".repeat(200), &format!("X{}Card", "x".repeat(59))),
         ] {
             assert_eq!(component_name(display_name), name);
             assert!(is_component_name(name));

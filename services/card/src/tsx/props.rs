@@ -57,7 +57,9 @@ fn kind(kind: &Type) -> String {
 fn object(fields: &[Field]) -> String {
     let fields: Vec<String> = fields
         .iter()
-        .map(|field| format!("{}{}: {}", field.name, if field.required { "" } else { "?" }, kind(&field.kind)))
+        .map(|field| {
+            format!("{}{}: {}", field.name, if field.required { "" } else { "?" }, kind(&field.kind))
+        })
         .collect();
     format!("{{ {} }}", fields.join("; "))
 }

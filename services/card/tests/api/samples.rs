@@ -14,7 +14,10 @@ pub(crate) fn built_in() -> Vec<Sample> {
     let sample = |template_id, parameters| Sample { template_id, parameters };
     vec![
         sample("product", product()),
-        sample("product", json!({"title": "A pen", "price": 1.005, "in_stock": false, "badge": "New", "rating": 3, "review_count": 1})),
+        sample(
+            "product",
+            json!({"title": "A pen", "price": 1.005, "in_stock": false, "badge": "New", "rating": 3, "review_count": 1}),
+        ),
         sample("info", info()),
         sample("info", json!({"title": "<b>&amp; \"quotes\" 'n' {braces}</b>", "author": "Ann"})),
         sample("custom", custom()),
@@ -61,13 +64,25 @@ pub(crate) fn custom() -> Value {
 
 /// A template that uses all of the language, and values that lie at its edges.
 pub(crate) fn everything() -> (Template, Value) {
-    let parameter = |name: &str, kind: ParameterType| Parameter { name: name.to_owned(), r#type: kind.into(), ..Parameter::default() };
-    let field = |name: &str, kind: ParameterType| ParameterField { name: name.to_owned(), r#type: kind.into(), ..ParameterField::default() };
+    let parameter = |name: &str, kind: ParameterType| Parameter {
+        name: name.to_owned(),
+        r#type: kind.into(),
+        ..Parameter::default()
+    };
+    let field = |name: &str, kind: ParameterType| ParameterField {
+        name: name.to_owned(),
+        r#type: kind.into(),
+        ..ParameterField::default()
+    };
     let mut rows = parameter("rows", ParameterType::ObjectList);
     rows.description = "A comment that ends with */ early".to_owned();
     rows.fields = vec![
-        field("label", ParameterType::String), field("tags", ParameterType::StringList), field("link", ParameterType::Url),
-        field("amount", ParameterType::Number), field("open", ParameterType::Boolean), field("count", ParameterType::Integer),
+        field("label", ParameterType::String),
+        field("tags", ParameterType::StringList),
+        field("link", ParameterType::Url),
+        field("amount", ParameterType::Number),
+        field("open", ParameterType::Boolean),
+        field("count", ParameterType::Integer),
     ];
     let mut colour = parameter("colour", ParameterType::String);
     colour.default_value = Some(crate::proto(&json!("a \"b\" \\ `c` ${d}")));
@@ -76,9 +91,16 @@ pub(crate) fn everything() -> (Template, Value) {
         display_name: "Everything".to_owned(),
         description: "All of the language. */".to_owned(),
         parameters: vec![
-            parameter("title", ParameterType::String), parameter("price", ParameterType::Number), parameter("count", ParameterType::Integer),
-            parameter("on", ParameterType::Boolean), parameter("link", ParameterType::Url), parameter("empty_link", ParameterType::Url),
-            parameter("tags", ParameterType::StringList), rows, colour, parameter("unused", ParameterType::String),
+            parameter("title", ParameterType::String),
+            parameter("price", ParameterType::Number),
+            parameter("count", ParameterType::Integer),
+            parameter("on", ParameterType::Boolean),
+            parameter("link", ParameterType::Url),
+            parameter("empty_link", ParameterType::Url),
+            parameter("tags", ParameterType::StringList),
+            rows,
+            colour,
+            parameter("unused", ParameterType::String),
         ],
         source: include_str!("everything.html").to_owned(),
         stylesheet: ".a > .b { color: teal; }".to_owned(),

@@ -1,11 +1,12 @@
 //! Templates: created, found, changed and deleted by those who may.
 
+use plexus_card::Card;
+use plexus_card::Settings;
 use plexus_proto::card::v1::{
     CardKind, CreateTemplateRequest, DeleteTemplateRequest, GetTemplateRequest, ListTemplateVersionsRequest,
-    ListTemplatesRequest, Parameter, ParameterType, SearchTemplatesRequest, Template, UpdateTemplateRequest, Visibility,
+    ListTemplatesRequest, Parameter, ParameterType, SearchTemplatesRequest, Template, UpdateTemplateRequest,
+    Visibility,
 };
-use plexus_card::Settings;
-use plexus_card::Card;
 use plexus_testkit::Harness;
 use serde_json::json;
 use tonic::Code;
@@ -31,12 +32,22 @@ pub(crate) fn greeting() -> Template {
     }
 }
 
-pub(crate) async fn create(mesh: &Mesh, user: &str, request_id: &str, template: Template) -> Result<Template, tonic::Status> {
+pub(crate) async fn create(
+    mesh: &Mesh,
+    user: &str,
+    request_id: &str,
+    template: Template,
+) -> Result<Template, tonic::Status> {
     let request = CreateTemplateRequest { request_id: request_id.to_owned(), template: Some(template) };
     mesh.templates(user).create_template(request).await.map(tonic::Response::into_inner)
 }
 
-async fn update(mesh: &Mesh, user: &str, template: Template, paths: &[&str]) -> Result<Template, tonic::Status> {
+async fn update(
+    mesh: &Mesh,
+    user: &str,
+    template: Template,
+    paths: &[&str],
+) -> Result<Template, tonic::Status> {
     let request = UpdateTemplateRequest {
         request_id: format!("{}{}{}", user, paths.join("+"), template.source.len()),
         template: Some(template),
@@ -66,14 +77,20 @@ async fn a_template_lives_from_its_creation_to_its_deletion() {
     let new = mesh.render("alice", &created.template_id, &json!({"name": "Bob"})).await.unwrap();
     assert!(new.fragment.contains("<p>Goodbye Bob</p>") && new.version == 2);
 
-    let request = ListTemplateVersionsRequest { template_id: created.template_id.clone(), page_size: 1, page_token: String::new() };
-    let versions = mesh.templates("alice").list_template_versions(request.clone()).await.unwrap().into_inner();
+    let request = ListTemplateVersionsRequest {
+        template_id: created.template_id.clone(),
+        page_size: 1,
+        page_token: String::new(),
+    };
+    let versions =
+        mesh.templates("alice").list_template_versions(request.clone()).await.unwrap().into_inner();
     assert_eq!(versions.versions[0].version, 2);
     let request = ListTemplateVersionsRequest { page_token: versions.next_page_token, ..request };
     let versions = mesh.templates("alice").list_template_versions(request).await.unwrap().into_inner();
     assert_eq!((versions.versions[0].version, versions.next_page_token.as_str()), (1, ""));
 
-    let request = DeleteTemplateRequest { request_id: "d".to_owned(), template_id: created.template_id.clone() };
+    let request =
+        DeleteTemplateRequest { request_id: "d".to_owned(), template_id: created.template_id.clone() };
     mesh.templates("alice").delete_template(request.clone()).await.unwrap();
     mesh.templates("alice").delete_template(request).await.unwrap();
     assert_eq!(get(&mesh, "alice", &created.template_id, 0).await.unwrap_err().code(), Code::NotFound);
@@ -111,7 +128,10 @@ async fn others_see_only_what_is_shared_and_change_nothing() {
     let denied = update(&mesh, "bob", created, &["source"]).await.unwrap_err();
     assert_eq!(reason(&denied), "PERMISSION_DENIED");
     let request = DeleteTemplateRequest { request_id: "d".to_owned(), template_id: id };
-    assert_eq!(reason(&mesh.templates("bob").delete_template(request).await.unwrap_err()), "PERMISSION_DENIED");
+    assert_eq!(
+        reason(&mesh.templates("bob").delete_template(request).await.unwrap_err()),
+        "PERMISSION_DENIED"
+    );
 
     let service = plexus_proto::card::v1::template_service_client::TemplateServiceClient::new(
         mesh.0.channel("service:ai", &PERMISSIONS),
@@ -129,9 +149,16 @@ async fn built_in_templates_are_there_for_everybody_and_change_for_nobody() {
         let refused = update(&mesh, "alice", template, &["source"]).await.unwrap_err();
         assert_eq!((refused.code(), reason(&refused).as_str()), (Code::FailedPrecondition, "WRONG_STATE"));
         let request = DeleteTemplateRequest { request_id: id.to_owned(), template_id: id.to_owned() };
-        assert_eq!(reason(&mesh.templates("alice").delete_template(request).await.unwrap_err()), "WRONG_STATE");
-        let request = ListTemplateVersionsRequest { template_id: id.to_owned(), ..ListTemplateVersionsRequest::default() };
-        let versions = mesh.templates("alice").list_template_versions(request).await.unwrap().into_inner().versions;
+        assert_eq!(
+            reason(&mesh.templates("alice").delete_template(request).await.unwrap_err()),
+            "WRONG_STATE"
+        );
+        let request = ListTemplateVersionsRequest {
+            template_id: id.to_owned(),
+            ..ListTemplateVersionsRequest::default()
+        };
+        let versions =
+            mesh.templates("alice").list_template_versions(request).await.unwrap().into_inner().versions;
         assert_eq!(versions.iter().map(|version| version.version).collect::<Vec<_>>(), [1]);
     }
 }
@@ -150,7 +177,12 @@ async fn lists_go_on_page_by_page_without_the_sources() {
         loop {
             let request = ListTemplatesRequest { page_size, page_token, ..ListTemplatesRequest::default() };
             let answer = mesh.templates("alice").list_templates(request).await.unwrap().into_inner();
-            assert!(answer.templates.iter().all(|template| template.source.is_empty() && template.parameters.is_empty()));
+            assert!(
+                answer
+                    .templates
+                    .iter()
+                    .all(|template| template.source.is_empty() && template.parameters.is_empty())
+            );
             found.extend(answer.templates.into_iter().map(|template| template.template_id));
             page_token = answer.next_page_token;
             if page_token.is_empty() {
@@ -159,7 +191,11 @@ async fn lists_go_on_page_by_page_without_the_sources() {
         }
         assert_eq!(found, expected, "{page_size}");
     }
-    let request = ListTemplatesRequest { owned: true, kind: CardKind::Custom.into(), ..ListTemplatesRequest::default() };
+    let request = ListTemplatesRequest {
+        owned: true,
+        kind: CardKind::Custom.into(),
+        ..ListTemplatesRequest::default()
+    };
     let answer = mesh.templates("alice").list_templates(request).await.unwrap().into_inner();
     assert_eq!(answer.templates.into_iter().map(|template| template.template_id).collect::<Vec<_>>(), own);
     let request = ListTemplatesRequest { page_token: "AAAA".to_owned(), ..ListTemplatesRequest::default() };
@@ -171,14 +207,22 @@ async fn a_search_finds_own_shared_and_built_in_templates() {
     let mesh = Mesh::start().await;
     let created = create(&mesh, "alice", "c", greeting()).await.unwrap();
     for (user, query, expected) in [
-        ("alice", "HELLO", vec![created.template_id.as_str()]), ("bob", "hello", vec![]), ("bob", "price RATING", vec!["product"]),
-        ("alice", "card", vec!["product", "info", "custom"]), ("alice", "hello nothing", vec![]),
+        ("alice", "HELLO", vec![created.template_id.as_str()]),
+        ("bob", "hello", vec![]),
+        ("bob", "price RATING", vec!["product"]),
+        ("alice", "card", vec!["product", "info", "custom"]),
+        ("alice", "hello nothing", vec![]),
     ] {
         let request = SearchTemplatesRequest { query: query.to_owned(), ..SearchTemplatesRequest::default() };
         let answer = mesh.templates(user).search_templates(request).await.unwrap().into_inner();
-        assert_eq!(answer.templates.iter().map(|template| template.template_id.as_str()).collect::<Vec<_>>(), expected, "{query}");
+        assert_eq!(
+            answer.templates.iter().map(|template| template.template_id.as_str()).collect::<Vec<_>>(),
+            expected,
+            "{query}"
+        );
     }
-    let request = SearchTemplatesRequest { query: "a b c d e f g h i".to_owned(), ..SearchTemplatesRequest::default() };
+    let request =
+        SearchTemplatesRequest { query: "a b c d e f g h i".to_owned(), ..SearchTemplatesRequest::default() };
     assert_eq!(field(&mesh.templates("alice").search_templates(request).await.unwrap_err()), "query");
 }
 
@@ -192,7 +236,8 @@ async fn a_template_that_breaks_a_rule_is_refused_where_it_does() {
     assert_eq!((metadata["line"].as_str(), metadata["column"].as_str()), ("2", "1"));
     assert_eq!(field(&refused), "template.source");
 
-    let style = Template { stylesheet: "p{}\n.a{background:url(https://evil.example)}".to_owned(), ..greeting() };
+    let style =
+        Template { stylesheet: "p{}\n.a{background:url(https://evil.example)}".to_owned(), ..greeting() };
     let refused = create(&mesh, "alice", "2", style).await.unwrap_err();
     assert_eq!((info(&refused).1["line"].as_str(), field(&refused).as_str()), ("2", "template.stylesheet"));
 
@@ -202,11 +247,18 @@ async fn a_template_that_breaks_a_rule_is_refused_where_it_does() {
     default.parameters[0].required = false;
     default.parameters[0].default_value = Some(crate::proto(&json!(1)));
     for (index, (template, path)) in [
-        (Template { kind: 0, ..greeting() }, "template.kind"), (Template { kind: 9, ..greeting() }, "kind"),
-        (Template { display_name: String::new(), ..greeting() }, "template.display_name"), (Template { tags: vec![String::new()], ..greeting() }, "template.tags[0]"),
-        (Template { visibility: 9, ..greeting() }, "template.visibility"), (twice, "template.parameters[1].name"), (default, "template.parameters[0].default_value"),
+        (Template { kind: 0, ..greeting() }, "template.kind"),
+        (Template { kind: 9, ..greeting() }, "kind"),
+        (Template { display_name: String::new(), ..greeting() }, "template.display_name"),
+        (Template { tags: vec![String::new()], ..greeting() }, "template.tags[0]"),
+        (Template { visibility: 9, ..greeting() }, "template.visibility"),
+        (twice, "template.parameters[1].name"),
+        (default, "template.parameters[0].default_value"),
         (Template { description: "x".repeat(1025), ..greeting() }, "template.description"),
-    ].into_iter().enumerate() {
+    ]
+    .into_iter()
+    .enumerate()
+    {
         assert_eq!(field(&create(&mesh, "alice", &format!("w{index}"), template).await.unwrap_err()), path);
     }
     let created = create(&mesh, "alice", "c", greeting()).await.unwrap();
@@ -214,7 +266,10 @@ async fn a_template_that_breaks_a_rule_is_refused_where_it_does() {
     assert_eq!(field(&update(&mesh, "alice", created.clone(), &[]).await.unwrap_err()), "update_mask");
     // A source whose parameters go away is no longer right.
     let without = Template { parameters: Vec::new(), ..created };
-    assert_eq!(crate::reason(&update(&mesh, "alice", without, &["parameters"]).await.unwrap_err()), "TEMPLATE_INVALID");
+    assert_eq!(
+        crate::reason(&update(&mesh, "alice", without, &["parameters"]).await.unwrap_err()),
+        "TEMPLATE_INVALID"
+    );
 }
 
 #[tokio::test]
@@ -230,12 +285,19 @@ async fn a_user_has_as_many_templates_as_the_settings_say() {
 #[tokio::test]
 async fn each_permission_opens_its_own_methods() {
     let mesh = Mesh::start().await;
-    let mut nobody = plexus_proto::card::v1::template_service_client::TemplateServiceClient::new(mesh.0.channel("user:a", &["card.cards.render"]));
-    let refused = nobody.get_template(GetTemplateRequest { template_id: "info".to_owned(), version: 0 }).await.unwrap_err();
+    let mut nobody = plexus_proto::card::v1::template_service_client::TemplateServiceClient::new(
+        mesh.0.channel("user:a", &["card.cards.render"]),
+    );
+    let refused = nobody
+        .get_template(GetTemplateRequest { template_id: "info".to_owned(), version: 0 })
+        .await
+        .unwrap_err();
     assert_eq!(info(&refused).1["permission"], "card.templates.read");
     let refused = nobody.create_template(CreateTemplateRequest::default()).await.unwrap_err();
     assert_eq!(info(&refused).1["permission"], "card.templates.write");
-    let mut reader = plexus_proto::card::v1::card_service_client::CardServiceClient::new(mesh.0.channel("user:a", &["card.templates.read"]));
+    let mut reader = plexus_proto::card::v1::card_service_client::CardServiceClient::new(
+        mesh.0.channel("user:a", &["card.templates.read"]),
+    );
     let refused = reader.render_card(plexus_proto::card::v1::RenderCardRequest::default()).await.unwrap_err();
     assert_eq!(info(&refused).1["permission"], "card.cards.render");
 }
