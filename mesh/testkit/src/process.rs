@@ -15,20 +15,31 @@ use tokio::{
     process::{Child, Command},
     time::{Duration, sleep},
 };
+use uuid::Uuid;
 
 /// How often a server that starts is tried again.
 const TRY_INTERVAL: Duration = Duration::from_millis(20);
 /// After so many tries something is wrong with the machine: one minute.
 const TRIES_MAX: usize = 3_000;
+/// Ports below those that Linux gives to outgoing connections (32768 and up), and above the well-known ones.
+const PORTS: std::ops::Range<u16> = 12_000..32_000;
 /// Where Debian and others keep PostgreSQL's own programs.
 const POSTGRES_FOLDERS: [&str; 2] = ["/usr/lib/postgresql", "/usr/local/pgsql"];
 
-/// A port that nobody listens on at this moment.
+/// A port that nobody listens on at this moment, and that the system gives to no outgoing connection meanwhile.
 ///
 /// # Errors
 /// When the machine has none.
 pub async fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0").await?.local_addr()?.port())
+    let mut refused = None;
+    for _ in 0..TRIES_MAX {
+        let port = PORTS.start + u16::try_from(Uuid::new_v4().as_u128() % (PORTS.len() as u128))?;
+        match TcpListener::bind(("127.0.0.1", port)).await {
+            Ok(_free) => return Ok(port),
+            Err(error) => refused = Some(error),
+        }
+    }
+    Err(refused.context("no port was tried")?.into())
 }
 
 /// A PostgreSQL server with an empty cluster.

@@ -92,8 +92,7 @@ mod tests {
     fn signer_and_trust() -> (Signer, Trust) {
         let key = SigningKey::generate().unwrap();
         let trust = Trust::default();
-        let roles =
-            vec![Role { name: "reader".to_owned(), permissions: vec!["auth.users.read".to_owned()] }];
+        let roles = vec![Role { name: "reader".to_owned(), permissions: vec!["auth.users.read".to_owned()] }];
         trust.publish(&TrustState { keys: vec![key.jwk().clone()], roles });
         (Signer::new(key), trust)
     }

@@ -47,10 +47,18 @@ impl ApiKey {
     ///
     /// # Errors
     /// [`Error::Invalid`] names what is wrong.
-    pub(crate) fn new(user_id: String, display_name: String, expire_time_us: i64, now_us: i64) -> Result<Self, Error> {
+    pub(crate) fn new(
+        user_id: String,
+        display_name: String,
+        expire_time_us: i64,
+        now_us: i64,
+    ) -> Result<Self, Error> {
         let length = display_name.chars().count();
         if length == 0 || length > DISPLAY_NAME_CHARACTERS_MAX || display_name.chars().any(char::is_control) {
-            return Err(Error::invalid("display_name", "must be 1 to 128 characters without control characters"));
+            return Err(Error::invalid(
+                "display_name",
+                "must be 1 to 128 characters without control characters",
+            ));
         }
         if expire_time_us != 0 && expire_time_us <= now_us {
             return Err(Error::invalid("expire_time", "must be in the future"));
@@ -132,7 +140,9 @@ impl KeySecret {
     }
 
     fn checksum(&self) -> String {
-        hexadecimal(&digest(format!("{}{}", self.api_key_id, self.secret).as_bytes())[..CHECKSUM_CHARACTERS / 2])
+        hexadecimal(
+            &digest(format!("{}{}", self.api_key_id, self.secret).as_bytes())[..CHECKSUM_CHARACTERS / 2],
+        )
     }
 }
 

@@ -95,7 +95,8 @@ mod tests {
 
     #[test]
     fn the_administrator_password_shows_neither_in_debug_nor_in_the_effective_settings() {
-        let settings = Settings { admin_password: Secret::new("a password for nobody"), ..Settings::default() };
+        let settings =
+            Settings { admin_password: Secret::new("a password for nobody"), ..Settings::default() };
         assert!(!format!("{settings:?}").contains("for nobody"));
         assert!(!serde_json::to_string(&settings).unwrap().contains("for nobody"));
     }

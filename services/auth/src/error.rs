@@ -139,10 +139,12 @@ impl From<Error> for Problem {
             Error::RefreshTokenReused => {
                 Self::new(Code::Unauthenticated, Reason::RefreshTokenReused, message)
             }
-            Error::HashingBusy => Self::new(Code::ResourceExhausted, Reason::Overloaded, message)
-                .retry_after(HASHING_RETRY),
-            Error::WatchersFull => Self::new(Code::ResourceExhausted, Reason::Overloaded, message)
-                .retry_after(WATCHERS_RETRY),
+            Error::HashingBusy => {
+                Self::new(Code::ResourceExhausted, Reason::Overloaded, message).retry_after(HASHING_RETRY)
+            }
+            Error::WatchersFull => {
+                Self::new(Code::ResourceExhausted, Reason::Overloaded, message).retry_after(WATCHERS_RETRY)
+            }
             Error::Invalid { field, description } => Self::invalid(field, description),
             Error::WeakPassword { field, description } => {
                 Self::new(Code::InvalidArgument, Reason::WeakPassword, format!("{field}: {description}"))

@@ -43,7 +43,11 @@ pub(crate) async fn derivation(with: &Dependencies) -> Result<Derivation, Error>
 ///
 /// # Errors
 /// When the store or hashing fails.
-pub(crate) async fn administrator(with: &Dependencies, settings: &Settings, hasher: &Hasher) -> Result<(), Error> {
+pub(crate) async fn administrator(
+    with: &Dependencies,
+    settings: &Settings,
+    hasher: &Hasher,
+) -> Result<(), Error> {
     if keys::is_started(&with.database).await? {
         return Ok(());
     }

@@ -69,7 +69,8 @@ impl Service for Auth {
     }
 
     async fn start(settings: Settings, with: Dependencies) -> Result<Started, StartError> {
-        let parts = assemble(&settings, &with).await.map_err(|error| StartError::new("auth cannot start", error))?;
+        let parts =
+            assemble(&settings, &with).await.map_err(|error| StartError::new("auth cannot start", error))?;
         let (database, clock) = (with.database.clone(), with.clock.clone());
         with.tasks.spawn("sweep", |stop| sweep::run(database, clock, stop));
         Ok(Started::new(rpc::routes(&Arc::new(parts))))

@@ -34,7 +34,10 @@ impl Role {
         for (index, permission) in held.iter().enumerate() {
             if permissions().binary_search(permission).is_err() {
                 let field = format!("role.permissions[{index}]");
-                return Err(Error::invalid(field, "must be a permission that a method of the contract asks for"));
+                return Err(Error::invalid(
+                    field,
+                    "must be a permission that a method of the contract asks for",
+                ));
             }
         }
         held.sort();
@@ -116,7 +119,9 @@ mod tests {
         let low = Role::new("x".to_owned(), texts(&["auth.users.read"])).unwrap();
         let high = Role::new("x".to_owned(), texts(&["auth.users.read", "auth.users.write"])).unwrap();
         assert!(low.check_replaces(&clerk, None).is_ok());
-        assert!(matches!(high.check_replaces(&clerk, None), Err(Error::NotHeld(p)) if p == "auth.users.write"));
+        assert!(
+            matches!(high.check_replaces(&clerk, None), Err(Error::NotHeld(p)) if p == "auth.users.write")
+        );
         assert!(low.check_replaces(&clerk, Some(&high)).is_err());
         assert!(high.check_removable(&clerk).is_err());
     }

@@ -100,5 +100,9 @@ pub(crate) fn login_service(parts: &Parts, name: &str, mesh_secret: &Secret) -> 
 fn pair(parts: &Parts, user: &User, token: &RefreshToken, times: (i64, i64)) -> Result<TokenPair, Error> {
     let (now_us, refresh_expire_time_us) = times;
     let subject = Subject::user(&user.user_id, &token.session_id(), &user.roles);
-    Ok(TokenPair { access: parts.signer.issue(subject, now_us)?, refresh: token.reveal(), refresh_expire_time_us })
+    Ok(TokenPair {
+        access: parts.signer.issue(subject, now_us)?,
+        refresh: token.reveal(),
+        refresh_expire_time_us,
+    })
 }

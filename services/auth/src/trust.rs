@@ -79,7 +79,8 @@ impl Feed {
     /// [`Error::WatchersFull`] when enough streams are open.
     pub(crate) fn watch(&self) -> Result<impl Stream<Item = Arc<Bundle>> + Send + use<>, Error> {
         let place = Arc::clone(&self.watchers).try_acquire_owned().map_err(|_| Error::WatchersFull)?;
-        let bundles = WatchStream::new(self.newest.subscribe()).take_until(self.stop.clone().cancelled_owned());
+        let bundles =
+            WatchStream::new(self.newest.subscribe()).take_until(self.stop.clone().cancelled_owned());
         Ok(bundles.map(move |bundle| {
             let _held_as_long_as_the_stream = &place;
             bundle
@@ -162,6 +163,7 @@ async fn load(database: &Database, keys: Vec<Jwk>) -> Result<Bundle, Error> {
 
 fn state(bundle: &Bundle) -> TrustState {
     let roles = bundle.roles.iter();
-    let roles = roles.map(|role| TrustedRole { name: role.name.clone(), permissions: role.permissions.clone() });
+    let roles =
+        roles.map(|role| TrustedRole { name: role.name.clone(), permissions: role.permissions.clone() });
     TrustState { keys: bundle.keys.clone(), roles: roles.collect() }
 }

@@ -119,12 +119,17 @@ pub(crate) fn check_grant(caller: &Caller, roles: &[Role]) -> Result<(), Error> 
 /// [`Error::NotHeld`] or [`Error::WrongState`].
 pub(crate) fn check_regrant(caller: &Caller, user_id: &str, old: &[Role], new: &[Role]) -> Result<(), Error> {
     let changed = |from: &[Role], to: &[Role]| {
-        from.iter().filter(|role| !to.iter().any(|other| other.name == role.name)).cloned().collect::<Vec<_>>()
+        from.iter()
+            .filter(|role| !to.iter().any(|other| other.name == role.name))
+            .cloned()
+            .collect::<Vec<_>>()
     };
     check_grant(caller, &changed(old, new))?;
     check_grant(caller, &changed(new, old))?;
     if is_self(caller, user_id) && changed(old, new).iter().any(|role| role.name == ADMIN_ROLE) {
-        return Err(Error::WrongState("you cannot take the role admin from yourself; ask another administrator"));
+        return Err(Error::WrongState(
+            "you cannot take the role admin from yourself; ask another administrator",
+        ));
     }
     Ok(())
 }

@@ -41,7 +41,7 @@ impl Slots {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc;
+    use std::{sync::mpsc, task::Poll};
 
     use super::*;
 
@@ -63,7 +63,8 @@ mod tests {
         begun.await.unwrap();
         let mut second = Box::pin(slots.run(|| Ok(2)));
         assert!(futures_util::poll!(&mut second).is_pending());
-        assert!(matches!(slots.run(|| Ok(3)).await, Err(Error::Overloaded)));
+        let mut third = Box::pin(slots.run(|| Ok(3)));
+        assert!(matches!(futures_util::poll!(&mut third), Poll::Ready(Err(Error::Overloaded))));
         finish.send(()).unwrap();
         assert_eq!(first.await.unwrap().unwrap(), 1);
         assert_eq!(second.await.unwrap(), 2);

@@ -9,7 +9,7 @@ use super::{Scores, words::Words};
 /// What writing a word in capitals adds, when others are not.
 const CAPITALS: f64 = 0.733;
 /// What a negation multiplies a weight by.
-const NEGATION: f64 = -0.75;
+const NEGATION: f64 = -0.74;
 /// What "never so" and "never this" multiply a weight by.
 const NEVER_SO: f64 = 1.25;
 /// How much of a degree word reaches one, two and three words further.
@@ -171,8 +171,9 @@ impl<'t> Sentence<'t> {
 
     /// What stands after "but" counts more than what stands before.
     ///
-    /// The authors' program finds the word to change by its weight, so that of several words with the same weight
-    /// the first is changed each time. That is kept, since published numbers contain it.
+    /// The authors' program finds the word to change by its weight: where the halved weight of a word before "but"
+    /// equals that of a word after it, the former is halved again and the latter is left. That is kept, since
+    /// published numbers contain it.
     fn contrast(&self, weights: &mut [f64]) {
         let Some(but) = self.lower.iter().position(|word| word == "but") else { return };
         for at in 0..weights.len() {

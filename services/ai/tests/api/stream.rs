@@ -1,10 +1,13 @@
 //! Conversations whose answer arrives while it is being made.
 
+use std::time::Duration;
+
 use plexus_ai::Settings;
 use plexus_proto::ai::v1::{
     ChatEvent, ChatRequest, chat_event::Event, chat_service_client::ChatServiceClient,
 };
 use plexus_testkit::Harness;
+use tokio::time::timeout;
 use tonic::{Code, Status, Streaming};
 
 use crate::{
@@ -14,6 +17,9 @@ use crate::{
     metadata, reason, start, with_providers,
 };
 
+/// An event that does not come within this time never comes.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 async fn open(mesh: &Harness, request: ChatRequest) -> Streaming<ChatEvent> {
     ChatServiceClient::new(alice(mesh)).stream_chat(request).await.unwrap().into_inner()
 }
@@ -22,7 +28,7 @@ async fn open(mesh: &Harness, request: ChatRequest) -> Streaming<ChatEvent> {
 async fn read(mut stream: Streaming<ChatEvent>) -> (Vec<Event>, Option<Status>) {
     let mut events = Vec::new();
     loop {
-        match stream.message().await {
+        match timeout(PATIENCE, stream.message()).await.unwrap() {
             Ok(Some(event)) => events.push(event.event.unwrap()),
             Ok(None) => return (events, None),
             Err(status) => return (events, Some(status)),

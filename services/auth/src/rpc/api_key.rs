@@ -91,7 +91,9 @@ impl Rpc {
     ) -> Result<(ApiKey, Secret), Error> {
         let secret = KeySecret::derive(&self.0.derivation, (subject, request_id), &key.api_key_id);
         if !api_keys::holds(&self.0.database, &secret).await? {
-            return Err(Error::WrongState("the secret of this key cannot be shown again; create another key"));
+            return Err(Error::WrongState(
+                "the secret of this key cannot be shown again; create another key",
+            ));
         }
         Ok((key, secret.reveal()))
     }

@@ -14,11 +14,7 @@ use plexus_proto::auth::v1::{
     user_service_server::UserServiceServer,
 };
 use plexus_runtime::{
-    clock::timestamp,
-    identity::Caller,
-    page,
-    status::Problem,
-    stores::requests::RequestKey,
+    clock::timestamp, identity::Caller, page, status::Problem, stores::requests::RequestKey,
 };
 use prost::Message;
 use tonic::{Request, Response, Status, service::Routes};

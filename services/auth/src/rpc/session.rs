@@ -4,7 +4,7 @@ use plexus_proto::auth::v1::{
     self as proto, LoginRequest, LoginResponse, LogoutRequest, LogoutResponse, RefreshRequest,
     RefreshResponse, WhoAmIRequest, WhoAmIResponse, session_service_server::SessionService,
 };
-use plexus_runtime::{clock::timestamp, identity::Caller, settings::Secret, status::Problem};
+use plexus_runtime::{clock::timestamp, identity::Caller, settings::Secret};
 use tonic::{Request, Response, Status};
 
 use super::{Rpc, answer, encode_user};
@@ -37,7 +37,7 @@ impl SessionService for Rpc {
     }
 
     async fn who_am_i(&self, request: Request<WhoAmIRequest>) -> Result<Response<WhoAmIResponse>, Status> {
-        let caller = Caller::of(&request).map_err(Problem::from)?;
+        let caller = Caller::of(&request)?;
         answer(self.describe(&caller).await)
     }
 }

@@ -2,8 +2,7 @@
 
 use plexus_proto::auth::v1::{
     self as proto, ChangePasswordRequest, ChangePasswordResponse, CreateUserRequest, DisableUserRequest,
-    GetUserRequest, ListUsersRequest, ListUsersResponse, UpdateUserRequest,
-    user_service_server::UserService,
+    GetUserRequest, ListUsersRequest, ListUsersResponse, UpdateUserRequest, user_service_server::UserService,
 };
 use plexus_runtime::{page, settings::Secret};
 use tonic::{Request, Response, Status};
@@ -18,7 +17,10 @@ use crate::{
 
 #[tonic::async_trait]
 impl UserService for Rpc {
-    async fn create_user(&self, request: Request<CreateUserRequest>) -> Result<Response<proto::User>, Status> {
+    async fn create_user(
+        &self,
+        request: Request<CreateUserRequest>,
+    ) -> Result<Response<proto::User>, Status> {
         answer(self.create(request).await.map(encode_user))
     }
 
@@ -34,7 +36,10 @@ impl UserService for Rpc {
         answer(self.list(request.get_ref()).await)
     }
 
-    async fn update_user(&self, request: Request<UpdateUserRequest>) -> Result<Response<proto::User>, Status> {
+    async fn update_user(
+        &self,
+        request: Request<UpdateUserRequest>,
+    ) -> Result<Response<proto::User>, Status> {
         answer(self.update(request).await.map(encode_user))
     }
 

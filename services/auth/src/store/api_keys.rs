@@ -12,7 +12,9 @@ use crate::{
 
 type Row = (String, String, String, i64, i64, i64);
 
-fn api_key((api_key_id, user_id, display_name, create_time_us, expire_time_us, revoke_time_us): Row) -> ApiKey {
+fn api_key(
+    (api_key_id, user_id, display_name, create_time_us, expire_time_us, revoke_time_us): Row,
+) -> ApiKey {
     ApiKey { api_key_id, user_id, display_name, create_time_us, expire_time_us, revoke_time_us }
 }
 
@@ -121,7 +123,11 @@ pub(crate) async fn holds(database: &Database, secret: &KeySecret) -> Result<boo
 }
 
 /// The owner of the key with this secret; `None` unless the key works at `now_us` and its owner is not disabled.
-pub(crate) async fn owner(database: &Database, secret: &KeySecret, now_us: i64) -> Result<Option<User>, Error> {
+pub(crate) async fn owner(
+    database: &Database,
+    secret: &KeySecret,
+    now_us: i64,
+) -> Result<Option<User>, Error> {
     if !holds(database, secret).await? {
         return Ok(None);
     }

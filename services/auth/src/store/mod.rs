@@ -4,6 +4,8 @@ pub(crate) mod api_keys;
 pub(crate) mod keys;
 pub(crate) mod roles;
 pub(crate) mod sessions;
+#[cfg(test)]
+mod tests;
 pub(crate) mod users;
 
 use plexus_runtime::{
@@ -46,7 +48,10 @@ impl Write {
     }
 
     /// The answer that this request got before, outside of any transaction.
-    pub(crate) async fn answered<T: DeserializeOwned>(&self, database: &Database) -> Result<Option<T>, Error> {
+    pub(crate) async fn answered<T: DeserializeOwned>(
+        &self,
+        database: &Database,
+    ) -> Result<Option<T>, Error> {
         let mut connection = database.reads().acquire().await?;
         self.replay(&mut connection).await
     }
@@ -78,5 +83,7 @@ fn points_nowhere(error: &sqlx::Error) -> bool {
 
 /// A statement's outcome, where a row that points nowhere means `otherwise`.
 fn unless_gone<T>(outcome: Result<T, sqlx::Error>, otherwise: impl FnOnce() -> Error) -> Result<T, Error> {
-    outcome.map_err(|error| if points_nowhere(&error) { otherwise() } else { database::Error::from(error).into() })
+    outcome.map_err(
+        |error| if points_nowhere(&error) { otherwise() } else { database::Error::from(error).into() },
+    )
 }

@@ -97,7 +97,8 @@ pub(crate) async fn delete(database: &Database, write: Write, name: String) -> R
                 }
                 next_version(tx).await?;
                 let old = find(&mut *tx, &name).await?;
-                old.ok_or_else(|| Error::not_found(Kind::Role, name.clone()))?.check_removable(&write.caller)?;
+                old.ok_or_else(|| Error::not_found(Kind::Role, name.clone()))?
+                    .check_removable(&write.caller)?;
                 let holder: Option<(String,)> =
                     sqlx::query_as("select user_id from user_roles where role_name = $1 limit 1")
                         .bind(name.clone())

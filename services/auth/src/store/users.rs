@@ -40,10 +40,13 @@ fn select(chosen: &'static str) -> AssertSqlSafe<String> {
 
 fn fold(rows: Vec<Row>) -> Vec<Credentials> {
     let mut users: Vec<Credentials> = Vec::new();
-    for (user_id, login_name, display_name, disabled, create_time_us, update_time_us, password_hash, role) in rows {
+    for (user_id, login_name, display_name, disabled, create_time_us, update_time_us, password_hash, role) in
+        rows
+    {
         if users.last().is_none_or(|last| last.user.user_id != user_id) {
             let (roles, disabled) = (Vec::new(), disabled != 0);
-            let user = User { user_id, login_name, display_name, roles, disabled, create_time_us, update_time_us };
+            let user =
+                User { user_id, login_name, display_name, roles, disabled, create_time_us, update_time_us };
             users.push(Credentials { user, password_hash });
         }
         if let Some(last) = users.last_mut()
@@ -190,7 +193,10 @@ async fn replace_roles(
     let old = find(&mut *tx, user_id).await?.roles;
     let (old, granted) = (roles::named(tx, &old).await?, roles::named(tx, new).await?);
     user::check_regrant(&write.caller, user_id, &old, &granted)?;
-    sqlx::query("delete from user_roles where user_id = $1").bind(user_id.to_owned()).execute(&mut *tx).await?;
+    sqlx::query("delete from user_roles where user_id = $1")
+        .bind(user_id.to_owned())
+        .execute(&mut *tx)
+        .await?;
     give_roles(tx, user_id, new).await
 }
 
@@ -202,11 +208,12 @@ pub(crate) async fn disable(database: &Database, write: Write, user_id: String) 
                 if let Some(answer) = write.replay(tx).await? {
                     return Ok(answer);
                 }
-                let taken = sqlx::query("update users set disabled = 1, update_time_us = $2 where user_id = $1")
-                    .bind(user_id.clone())
-                    .bind(write.now_us)
-                    .execute(&mut *tx)
-                    .await?;
+                let taken =
+                    sqlx::query("update users set disabled = 1, update_time_us = $2 where user_id = $1")
+                        .bind(user_id.clone())
+                        .bind(write.now_us)
+                        .execute(&mut *tx)
+                        .await?;
                 if taken.rows_affected() == 0 {
                     return Err(Error::not_found(Kind::User, user_id));
                 }

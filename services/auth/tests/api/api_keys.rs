@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use plexus_client::Channel;
 use plexus_proto::auth::v1::{
-    CreateApiKeyRequest, CreateApiKeyResponse, DisableUserRequest, ListApiKeysRequest, LoginWithApiKeyRequest,
-    LoginWithApiKeyResponse, RevokeApiKeyRequest, WhoAmIRequest, api_key_service_client::ApiKeyServiceClient,
-    session_service_client::SessionServiceClient, user_service_client::UserServiceClient,
+    CreateApiKeyRequest, CreateApiKeyResponse, DisableUserRequest, ListApiKeysRequest,
+    LoginWithApiKeyRequest, LoginWithApiKeyResponse, RevokeApiKeyRequest, WhoAmIRequest,
+    api_key_service_client::ApiKeyServiceClient, session_service_client::SessionServiceClient,
+    user_service_client::UserServiceClient,
 };
 use plexus_runtime::clock::timestamp;
 use plexus_testkit::Harness;
@@ -77,7 +78,8 @@ async fn a_revoked_key_refuses_and_its_revocation_may_be_repeated() {
     let mut keys = keys_of(&mesh, "alice").await;
     let created = create(&mut keys, "k").await;
     let id = created.api_key.unwrap().api_key_id;
-    let revoke = |request_id: &str| RevokeApiKeyRequest { request_id: request_id.to_owned(), api_key_id: id.clone() };
+    let revoke =
+        |request_id: &str| RevokeApiKeyRequest { request_id: request_id.to_owned(), api_key_id: id.clone() };
     let revoked = keys.revoke_api_key(revoke("r1")).await.unwrap().into_inner();
     assert!(revoked.revoke_time.is_some());
     mesh.clock().advance(Duration::from_secs(1));

@@ -13,47 +13,47 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
 /// Long enough, and in no other place than here.
-pub const ADMIN_PASSWORD: &str = "administrator of the tests";
+pub(crate) const ADMIN_PASSWORD: &str = "administrator of the tests";
 /// The password of every other user.
-pub const PASSWORD: &str = "a user of the tests only";
+pub(crate) const PASSWORD: &str = "a user of the tests only";
 /// A moment of the manual clock, in epoch microseconds.
-pub const NOW_US: i64 = 1_800_000_000_000_000;
+pub(crate) const NOW_US: i64 = 1_800_000_000_000_000;
 
-pub fn settings() -> Settings {
+pub(crate) fn settings() -> Settings {
     Settings { admin_password: Secret::new(ADMIN_PASSWORD), ..Settings::default() }
 }
 
-pub fn builder() -> HarnessBuilder<Auth> {
+pub(crate) fn builder() -> HarnessBuilder<Auth> {
     Harness::of::<Auth>().settings(settings()).clock(Clock::manual(NOW_US))
 }
 
-pub async fn start() -> Harness {
+pub(crate) async fn start() -> Harness {
     builder().start().await.unwrap()
 }
 
-pub async fn login(mesh: &Harness, login_name: &str, password: &str) -> Result<LoginResponse, Status> {
+pub(crate) async fn login(mesh: &Harness, login_name: &str, password: &str) -> Result<LoginResponse, Status> {
     let request = LoginRequest { login_name: login_name.to_owned(), password: password.to_owned() };
     let mut sessions = SessionServiceClient::new(mesh.anonymous_channel());
     sessions.login(request).await.map(tonic::Response::into_inner)
 }
 
 /// A channel that carries the access token of a fresh login.
-pub async fn channel_of(mesh: &Harness, login_name: &str, password: &str) -> Channel {
+pub(crate) async fn channel_of(mesh: &Harness, login_name: &str, password: &str) -> Channel {
     let tokens = login(mesh, login_name, password).await.unwrap().tokens.unwrap();
     mesh.channel_with_token(&tokens.access_token)
 }
 
-pub async fn admin(mesh: &Harness) -> Channel {
+pub(crate) async fn admin(mesh: &Harness) -> Channel {
     channel_of(mesh, "admin", ADMIN_PASSWORD).await
 }
 
 /// Makes a user who holds `roles`.
-pub async fn make_user(mesh: &Harness, login_name: &str, roles: &[&str]) -> User {
+pub(crate) async fn make_user(mesh: &Harness, login_name: &str, roles: &[&str]) -> User {
     let mut users = UserServiceClient::new(admin(mesh).await);
     users.create_user(create_user(login_name, login_name, roles)).await.unwrap().into_inner()
 }
 
-pub fn create_user(request_id: &str, login_name: &str, roles: &[&str]) -> CreateUserRequest {
+pub(crate) fn create_user(request_id: &str, login_name: &str, roles: &[&str]) -> CreateUserRequest {
     CreateUserRequest {
         request_id: request_id.to_owned(),
         login_name: login_name.to_owned(),
@@ -64,35 +64,35 @@ pub fn create_user(request_id: &str, login_name: &str, roles: &[&str]) -> Create
 }
 
 /// Makes a role that holds `permissions`.
-pub async fn make_role(mesh: &Harness, name: &str, permissions: &[&str]) -> Role {
+pub(crate) async fn make_role(mesh: &Harness, name: &str, permissions: &[&str]) -> Role {
     let mut roles = RoleServiceClient::new(admin(mesh).await);
     roles.set_role(set_role(&format!("make {name}"), name, permissions)).await.unwrap().into_inner()
 }
 
-pub fn set_role(request_id: &str, name: &str, permissions: &[&str]) -> SetRoleRequest {
+pub(crate) fn set_role(request_id: &str, name: &str, permissions: &[&str]) -> SetRoleRequest {
     let role = Role { name: name.to_owned(), permissions: texts(permissions), built_in: false };
     SetRoleRequest { request_id: request_id.to_owned(), role: Some(role) }
 }
 
-pub fn texts(texts: &[&str]) -> Vec<String> {
+pub(crate) fn texts(texts: &[&str]) -> Vec<String> {
     texts.iter().map(ToString::to_string).collect()
 }
 
 /// The code and the reason of a refusal.
-pub fn refusal<T: std::fmt::Debug>(outcome: Result<T, Status>) -> (Code, String) {
+pub(crate) fn refusal<T: std::fmt::Debug>(outcome: Result<T, Status>) -> (Code, String) {
     let status = outcome.unwrap_err();
     let reason = status.get_details_error_info().map(|info| info.reason).unwrap_or_default();
     (status.code(), reason)
 }
 
 /// The first field that a refusal names.
-pub fn wrong_field<T: std::fmt::Debug>(outcome: Result<T, Status>) -> String {
+pub(crate) fn wrong_field<T: std::fmt::Debug>(outcome: Result<T, Status>) -> String {
     let status = outcome.unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument, "{status:?}");
     status.get_details_bad_request().unwrap().field_violations[0].field.clone()
 }
 
 /// A refusal as it should be.
-pub fn is(code: Code, reason: &str) -> (Code, String) {
+pub(crate) fn is(code: Code, reason: &str) -> (Code, String) {
     (code, reason.to_owned())
 }

@@ -8,7 +8,9 @@ use plexus_proto::auth::v1::{
 use plexus_testkit::Harness;
 use tonic::Code;
 
-use crate::mesh::{PASSWORD, admin, channel_of, is, make_role, make_user, refusal, set_role, start, wrong_field};
+use crate::mesh::{
+    PASSWORD, admin, channel_of, is, make_role, make_user, refusal, set_role, start, wrong_field,
+};
 
 async fn roles(mesh: &Harness) -> RoleServiceClient<Channel> {
     RoleServiceClient::new(admin(mesh).await)
@@ -80,7 +82,8 @@ async fn lists_come_in_pages_by_name() {
     }
     let (mut names, mut page_token) = (Vec::new(), String::new());
     loop {
-        let page = roles.list_roles(ListRolesRequest { page_size: 2, page_token }).await.unwrap().into_inner();
+        let page =
+            roles.list_roles(ListRolesRequest { page_size: 2, page_token }).await.unwrap().into_inner();
         names.extend(page.roles.into_iter().map(|role| role.name));
         page_token = page.next_page_token;
         if page_token.is_empty() {

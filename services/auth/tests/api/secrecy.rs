@@ -38,8 +38,8 @@ async fn use_secrets(mesh: &Harness) -> Vec<String> {
     let wrong = "a wrong password of the tests";
     login(mesh, "alice", wrong).await.unwrap_err();
 
-    let mut sessions = SessionServiceClient::new(mesh.anonymous_channel());
-    let mut refresh = |token: &str| {
+    let sessions = SessionServiceClient::new(mesh.anonymous_channel());
+    let refresh = |token: &str| {
         let mut sessions = sessions.clone();
         let request = RefreshRequest { refresh_token: token.to_owned() };
         async move { sessions.refresh(request).await.map(tonic::Response::into_inner) }
@@ -79,7 +79,8 @@ async fn no_log_line_holds_a_secret() {
         .with_env_filter(EnvFilter::new("debug,plexus_auth=trace,plexus_runtime=trace,plexus_client=trace"))
         .with_writer(move || writer.clone())
         .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    // For the whole process: what the other tests log at the same time must hold no secret either.
+    tracing::subscriber::set_global_default(subscriber).unwrap();
     let mesh = start().await;
     let secrets = use_secrets(&mesh).await;
     let text = String::from_utf8_lossy(&log.0.lock().unwrap()).into_owned();

@@ -58,7 +58,10 @@ async fn unknown_wrong_and_disabled_look_the_same() {
         seen.push((status.code(), status.message().to_owned(), status.details().to_vec()));
     }
     assert_eq!(seen[0].0, Code::Unauthenticated);
-    assert_eq!(refusal(login(&mesh, "nobody", PASSWORD).await), is(Code::Unauthenticated, "WRONG_CREDENTIALS"));
+    assert_eq!(
+        refusal(login(&mesh, "nobody", PASSWORD).await),
+        is(Code::Unauthenticated, "WRONG_CREDENTIALS")
+    );
     assert!(seen.iter().all(|each| *each == seen[0]), "{seen:?}");
 }
 

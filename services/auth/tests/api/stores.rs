@@ -28,7 +28,10 @@ async fn a_life_with_auth(mesh: Harness) {
     assert_eq!(keys.create_api_key(request).await.unwrap().into_inner().secret, secret);
     keys.login_with_api_key(LoginWithApiKeyRequest { secret: secret.clone() }).await.unwrap();
     let listed = users.list_users(ListUsersRequest::default()).await.unwrap().into_inner();
-    assert_eq!(listed.users.iter().map(|user| user.login_name.as_str()).collect::<Vec<_>>(), ["admin", "Alice"]);
+    assert_eq!(
+        listed.users.iter().map(|user| user.login_name.as_str()).collect::<Vec<_>>(),
+        ["admin", "Alice"]
+    );
 
     let token = login(&mesh, "alice", PASSWORD).await.unwrap().tokens.unwrap().refresh_token;
     let disable = DisableUserRequest { request_id: "d".to_owned(), user_id: user.user_id };

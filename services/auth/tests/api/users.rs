@@ -29,8 +29,10 @@ fn update(request_id: &str, user: User, paths: &[&str]) -> UpdateUserRequest {
 async fn a_created_user_is_found_and_can_log_in() {
     let mesh = start().await;
     let mut users = users(&mesh).await;
-    let created = users.create_user(create_user("r", "Alice@example.com", &["user"])).await.unwrap().into_inner();
-    let found = users.get_user(GetUserRequest { user_id: created.user_id.clone() }).await.unwrap().into_inner();
+    let created =
+        users.create_user(create_user("r", "Alice@example.com", &["user"])).await.unwrap().into_inner();
+    let found =
+        users.get_user(GetUserRequest { user_id: created.user_id.clone() }).await.unwrap().into_inner();
     assert_eq!(found, created);
     assert_eq!(created.display_name, "The user Alice@example.com");
     login(&mesh, "alice@EXAMPLE.com", PASSWORD).await.unwrap();
@@ -125,12 +127,14 @@ async fn an_update_changes_what_its_mask_names_and_nothing_else() {
     wanted.display_name = "Alice".to_owned();
     wanted.roles = Vec::new();
     wanted.login_name = "other".to_owned();
-    let updated = users.update_user(update("u1", wanted.clone(), &["display_name"])).await.unwrap().into_inner();
+    let updated =
+        users.update_user(update("u1", wanted.clone(), &["display_name"])).await.unwrap().into_inner();
     assert_eq!(updated, User { display_name: "Alice".to_owned(), update_time: updated.update_time, ..user });
     let updated = users.update_user(update("u2", wanted.clone(), &["roles"])).await.unwrap().into_inner();
     assert!(updated.roles.is_empty());
 
-    let unknown = users.update_user(update("u3", wanted.clone(), &["roles", "login_name"])).await.unwrap_err();
+    let unknown =
+        users.update_user(update("u3", wanted.clone(), &["roles", "login_name"])).await.unwrap_err();
     assert!(unknown.message().contains("login_name"), "{unknown:?}");
     assert_eq!(wrong_field::<()>(Err(unknown)), "update_mask");
     assert_eq!(wrong_field(users.update_user(update("u4", wanted.clone(), &[])).await), "update_mask");
@@ -230,7 +234,10 @@ async fn a_changed_password_ends_the_other_sessions_and_keeps_this_one() {
     let ended = sessions.refresh(RefreshRequest { refresh_token: elsewhere.refresh_token }).await;
     assert_eq!(refusal(ended), is(Code::Unauthenticated, "UNAUTHENTICATED"));
     sessions.refresh(RefreshRequest { refresh_token: here.refresh_token }).await.unwrap();
-    assert_eq!(refusal(login(&mesh, "alice", PASSWORD).await), is(Code::Unauthenticated, "WRONG_CREDENTIALS"));
+    assert_eq!(
+        refusal(login(&mesh, "alice", PASSWORD).await),
+        is(Code::Unauthenticated, "WRONG_CREDENTIALS")
+    );
     login(&mesh, "alice", new).await.unwrap();
 }
 

@@ -53,3 +53,28 @@ pub(crate) fn export(export: &Export<'_>) -> String {
     file.push_str("      </div>\n    </div>\n  );\n}\n");
     file
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{parameter::Type, parameter::tests::parameter, source};
+
+    #[test]
+    fn a_component_reads_as_a_person_would_write_it() {
+        let mut title = parameter("title", Type::Text);
+        title.required = true;
+        let parameters = [title, parameter("photo", Type::Url), parameter("tags", Type::TextList)];
+        let source = "<h2>{{ title }}: {{ tags | length }}</h2><img src=\"{{ photo }}\" alt=\"\">\
+                      {% if tags %}<ul>{% for tag in tags %}<li>{{ tag }}</li>{% endfor %}</ul>{% endif %}";
+        let nodes = source::parse(source, &parameters).unwrap();
+        let exported = export(&Export {
+            template_id: "t-1",
+            version: 3,
+            component_name: "TagCard",
+            description: "Tags.",
+            parameters: &parameters,
+            nodes: &nodes,
+        });
+        assert_eq!(exported, include_str!("expected.tsx"));
+    }
+}

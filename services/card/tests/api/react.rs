@@ -23,6 +23,9 @@ async fn react_renders_the_same_elements_as_the_html() {
     let everything = templates::create(&mesh, "alice", "everything", template).await.unwrap();
     cases.push(case(&mesh, "everything", &everything.template_id, &values).await);
     cases.push(case(&mesh, "everything empty", &everything.template_id, &json!({})).await);
+    let (template, values) = samples::many_values();
+    let many = templates::create(&mesh, "alice", "many", template).await.unwrap();
+    cases.push(case(&mesh, "many values", &many.template_id, &values).await);
     let greeting = templates::create(&mesh, "alice", "greeting", templates::greeting()).await.unwrap();
     cases.push(case(&mesh, "greeting", &greeting.template_id, &json!({"name": "<Ann>"})).await);
 

@@ -116,3 +116,55 @@ pub(crate) fn everything() -> (Template, Value) {
     });
     (template, values)
 }
+
+/// Every filter over many numbers and texts, to be shown alike by Rust and by JavaScript.
+pub(crate) fn many_values() -> (Template, Value) {
+    let field = |name: &str, kind: ParameterType| ParameterField {
+        name: name.to_owned(),
+        r#type: kind.into(),
+        required: true,
+        ..ParameterField::default()
+    };
+    let rows = Parameter {
+        name: "rows".to_owned(),
+        r#type: ParameterType::ObjectList.into(),
+        fields: vec![field("number", ParameterType::Number), field("text", ParameterType::String)],
+        required: true,
+        ..Parameter::default()
+    };
+    let source = "{% for row in rows %}<p title=\"{{ row.text }}\">{{ row.number }}|{{ row.number | fixed(digits=0) }}|\
+        {{ row.number | fixed(digits=2) }}|{{ row.number | round }}|{{ row.number | round(precision=3) }}</p>\
+        <a href=\"/q?{{ row.text }}\">{{ row.text | upper }}|{{ row.text | lower }}|{{ row.text | capitalize }}|\
+        {{ row.text | trim }}|{{ row.text | truncate(length=3) }}|{{ row.text | length }}</a>{% endfor %}";
+    let template = Template {
+        kind: CardKind::Custom.into(),
+        display_name: "Many".to_owned(),
+        parameters: vec![rows],
+        source: source.to_owned(),
+        ..Template::default()
+    };
+    // A multiplicative generator (Lehmer), so that a difference comes again.
+    let mut state: u64 = 20_261_121;
+    let mut next = |below: u64| {
+        state = state * 48_271 % 0x7fff_ffff;
+        state % below
+    };
+    let rows: Vec<Value> = (0..600)
+        .map(|index| {
+            let sign = if next(2) == 0 { 1.0 } else { -1.0 };
+            let digits = next(100_000) as f64;
+            // Ties such as 2.5 and 0.125 first, then numbers of every size.
+            let number = if index < 200 { digits / 8.0 } else { digits * 10f64.powi(next(60) as i32 - 30) };
+            // Letters with odd cases are below U+2000; white space of all kinds lies up to U+3000.
+            let character = |code: u64| match code {
+                0x1c89 | 0x1c8a => None,
+                code => char::from_u32(code as u32).filter(|character| !character.is_control()),
+            };
+            let mut text: String = (0..next(6)).filter_map(|_| character(next(0x2000))).collect();
+            text.extend(character(0x2000 + next(0x40)));
+            text.insert_str(0, ["", "\u{feff}", "\u{85}", "Σ", "aΣ", "ǆ", "\u{3000}"][next(7) as usize]);
+            json!({"number": sign * number, "text": text})
+        })
+        .collect();
+    (template, json!({ "rows": rows }))
+}
