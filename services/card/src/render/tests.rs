@@ -154,29 +154,3 @@ fn output_ends_at_its_limit() {
     let given = json!({"tags": many, "title": "<".repeat(3000)});
     assert!(matches!(render(source, given), Err(RenderError::Output)));
 }
-#[test]
-fn zz_timing() {
-    let items: Vec<String> = (0..256).map(|_| "x".to_owned()).collect();
-    for (source, given) in [
-        ("{% for a in tags %}{% for b in tags %}{% endfor %}{% endfor %}", json!({"tags": items})),
-        (
-            "{% for a in tags %}{% for b in tags %}{% if on and not on %}{% endif %}{% endfor %}{% endfor %}",
-            json!({"tags": items[..200].to_vec()}),
-        ),
-        (
-            "{% for a in tags %}{{ title | upper | lower | upper | lower | truncate(length=1) }}{% endfor %}",
-            json!({"tags": items[..60].to_vec(), "title": "ä".repeat(16000)}),
-        ),
-        (
-            "{% for a in tags %}{% for b in tags %}{{ b }}{% endfor %}{% endfor %}",
-            json!({"tags": items[..230].to_vec()}),
-        ),
-    ] {
-        let nodes = source::parse(source, &parameters()).unwrap();
-        let values = value::complete(&parameters(), given.as_object().cloned().unwrap()).unwrap();
-        let steps = bounds::steps(&nodes, &values);
-        let start = std::time::SystemTime::now();
-        let out = Renderer::new().render(&nodes, &values).map(|o| o.len());
-        println!("{steps:?} {:?} {:?}", start.elapsed().unwrap(), out.is_ok());
-    }
-}
