@@ -118,10 +118,9 @@ impl Database {
         let pool = pool(READERS_MAX * 2, enter_schema, &failures).connect(url).await?;
         let mut connection = pool.acquire().await?;
         // Two replicas that start at once would both try to create it; the lock lets one do so after the other.
-        let create = format!(
-            "select pg_advisory_lock(7253018); create schema if not exists plexus_{owner}; \
-             select pg_advisory_unlock(7253018)"
-        );
+        // The statements are one transaction, and the lock lasts to its commit.
+        let create =
+            format!("select pg_advisory_xact_lock(7253018); create schema if not exists plexus_{owner}");
         connection.execute(sqlx::AssertSqlSafe(create)).await?;
         migrator.run(&mut *connection).await?;
         drop(connection);

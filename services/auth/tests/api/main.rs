@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test ends at the first thing that goes wrong")]
 
 mod api_keys;
+mod limits;
 mod mesh;
 mod roles;
 mod secrecy;
