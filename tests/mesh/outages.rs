@@ -1,9 +1,18 @@
 //! Redis and PostgreSQL go away and come back under a running mesh.
 
+use http::Method;
 use plexus_testkit::{PostgresServer, RedisServer, stores::fresh_database};
 use serde_json::{Value, json};
 
 use crate::process::Mesh;
+
+/// Whether every service has noticed that `dependency` is gone, or that it is back.
+fn all_notice(replicas: &[Value], dependency: &str, gone: bool) -> bool {
+    let services = replicas.iter().filter(|replica| replica["service"] != "bridge");
+    let mut dependencies = services.map(|replica| replica["dependencies"].as_array().unwrap());
+    dependencies
+        .all(|all| all.iter().any(|one| one["name"] == dependency && one["error"].is_string() == gone))
+}
 
 fn all_are(replicas: &[Value], state: &str) -> bool {
     replicas.iter().filter(|replica| replica["service"] != "bridge").all(|replica| replica["state"] == state)
@@ -17,19 +26,21 @@ async fn chat(mesh: &Mesh, token: &str) -> u16 {
 #[tokio::test]
 async fn without_redis_the_mesh_is_degraded_and_goes_on_and_recovers() {
     let mut redis = RedisServer::start().await.unwrap();
-    let mut mesh = Mesh::up(&["--set", &format!("shared_url={}", redis.url())]).await;
+    let mesh = Mesh::up(&["--set", &format!("shared_url={}", redis.url())]).await;
     let token = mesh.token().await;
     assert_eq!(chat(&mesh, &token).await, 200);
 
     redis.stop().await;
-    mesh.until(|replicas| all_are(replicas, "degraded")).await;
-    mesh.until_ready().await;
+    mesh.until(|replicas| all_notice(replicas, "shared tier", true)).await;
+    assert!(all_are(&mesh.replicas().await, "degraded"));
+    assert_eq!(mesh.admin(Method::GET, "/readyz").await.status, 200);
     assert_eq!(chat(&mesh, &token).await, 200);
     let (status, live) = mesh.get("/v1/analytics/live", &token).await;
     assert_eq!(status, 200, "{live}");
 
     redis.resume().await.unwrap();
-    mesh.until(|replicas| all_are(replicas, "ready")).await;
+    mesh.until(|replicas| all_notice(replicas, "shared tier", false)).await;
+    assert!(all_are(&mesh.replicas().await, "ready"));
     assert_eq!(chat(&mesh, &token).await, 200);
 }
 
@@ -42,7 +53,8 @@ async fn without_postgres_the_mesh_is_not_ready_until_it_is_back() {
     assert_eq!(chat(&mesh, &token).await, 200);
 
     postgres.stop().await;
-    mesh.until_readyz(503).await;
+    mesh.until(|replicas| all_notice(replicas, "database", true)).await;
+    assert_eq!(mesh.admin(Method::GET, "/readyz").await.status, 503);
     let (status, error) = mesh.get("/v1/quota/usage", &token).await;
     assert_eq!(status, 503, "{error}");
     assert_eq!(error["error"]["status"], "UNAVAILABLE");
