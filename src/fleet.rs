@@ -113,10 +113,8 @@ impl Fleet for Replicas {
         });
         Box::pin(async move {
             match found {
-                Some(member) => {
-                    member.drain().await;
-                    true
-                }
+                // A task of its own: whoever asked may go away before the drain is over.
+                Some(member) => tokio::spawn(member.drain()).await.is_ok(),
                 None => false,
             }
         })

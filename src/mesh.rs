@@ -25,6 +25,8 @@ use uuid::Uuid;
 
 use crate::{bridge::RunningBridge, fleet::Replicas, output, roles::RoleName, settings::Settings, table};
 
+/// How long requests on the admin port may go on after everything else has stopped.
+const ADMIN_DRAIN: Duration = Duration::from_secs(2);
 /// After this a start that is not ready says why, and goes on waiting.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -88,11 +90,10 @@ async fn run_traced(
         for (number, listener) in listeners.into_iter().enumerate() {
             let name = format!("{role}-{number}");
             let place = Place { name, listener, database: database.clone(), peers: peers.clone() };
-            fleet.add(
-                role.start(&process, place, settings)
-                    .await
-                    .with_context(|| format!("{role} did not start"))?,
-            );
+            let started = role.start(&process, place, settings).await;
+            // Told at once: what comes after may fail, and this is said only once.
+            process.notices.take().iter().for_each(|notice| say(notice));
+            fleet.add(started.with_context(|| format!("{role} did not start"))?);
         }
     }
     let admin_address = admin_listener.local_addr()?.to_string();
@@ -104,7 +105,7 @@ async fn run_traced(
     let admin = tokio::spawn(serving);
 
     let ready = tokio::select! {
-        () = announce(&fleet, &process.notices, &admin_address) => true,
+        () = announce(&fleet, &admin_address) => true,
         () = signals.any() => false,
     };
     if ready {
@@ -113,7 +114,9 @@ async fn run_traced(
     tracing::info!("stopping: new work is refused, work under way is finished");
     fleet.drain_all().await;
     drop(stop_admin);
-    let _ended = admin.await;
+    if timeout(ADMIN_DRAIN, admin).await.is_err() {
+        tracing::warn!("a request on the admin port was cut off");
+    }
     for database in databases.values() {
         database.close().await;
     }
@@ -136,7 +139,7 @@ fn process(settings: &Settings, telemetry: &Telemetry) -> Result<Process> {
 }
 
 /// Prints what listens where once everything is ready, and why not when that takes long.
-async fn announce(fleet: &Replicas, notices: &Notices, admin: &str) {
+async fn announce(fleet: &Replicas, admin: &str) {
     while timeout(PATIENCE, fleet.ready()).await.is_err() {
         say("not ready yet:");
         table::lines(&fleet.replicas()).iter().for_each(|line| say(&format!("  {line}")));
@@ -148,9 +151,6 @@ async fn announce(fleet: &Replicas, notices: &Notices, admin: &str) {
         say(&format!("REST and documentation: http://{}/docs", bridge.address));
     }
     say(&format!("probes and metrics: http://{admin}/readyz /livez /status /metrics"));
-    for notice in notices.take() {
-        say(&notice);
-    }
 }
 
 /// Tells whoever reads; a mesh whose output nobody reads runs on.

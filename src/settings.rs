@@ -11,6 +11,8 @@ use plexus_runtime::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::roles::RoleName;
+
 /// A secret that services show each other has at least so many characters.
 const MESH_SECRET_CHARACTERS_MIN: usize = 32;
 
@@ -115,6 +117,9 @@ impl Check for Settings {
                 format!("must be at least {MESH_SECRET_CHARACTERS_MIN} characters"),
             ));
         }
+        if self.data_dir.trim().is_empty() {
+            return Err(SettingError::new("data_dir", "must name a folder, such as plexus-data"));
+        }
         if self.listen_address.parse::<std::net::IpAddr>().is_err() {
             return Err(SettingError::new(
                 "listen_address",
@@ -137,6 +142,13 @@ impl Settings {
     /// The addresses of the services that run elsewhere.
     pub(crate) fn peer_addresses(&self) -> Result<BTreeMap<String, Vec<Address>>, SettingError> {
         let parse = |(service, addresses): (&String, &Vec<String>)| {
+            let known = RoleName::SERVICES.iter().any(|role| role.name() == service);
+            if !known {
+                return Err(SettingError::new(
+                    format!("peers.{service}"),
+                    "there is no service of this name",
+                ));
+            }
             let parsed: Result<Vec<Address>, _> = addresses.iter().map(|address| address.parse()).collect();
             let refused =
                 |error: AddressError| SettingError::new(format!("peers.{service}"), format!("{error}"));

@@ -1,4 +1,4 @@
-//! The contract as a whole: every RPC is reached by a test, and what was released is never taken back.
+//! The contract as a whole: every RPC is reached by a test, writes take a `request_id`, lists come in pages.
 
 #![expect(clippy::unwrap_used, reason = "a test ends at the first thing that goes wrong")]
 

@@ -1,6 +1,6 @@
 //! The admin port: probes for orchestrators, metrics for Prometheus, the state of every replica for operators.
 
-use std::{future::Future, sync::Arc};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
@@ -13,12 +13,18 @@ use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use serde::{Deserialize, Serialize};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    time::timeout,
+};
 
 use crate::{health::Report, telemetry::Metrics};
 
 /// The largest answer of an admin port that is read: the table of some thousand replicas.
 const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// How long an admin port may take to answer: draining a replica takes up to its drain deadline.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// One line of the table of replicas.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -94,8 +100,16 @@ async fn drain(State(admin): State<Admin>, Path(name): Path<String>) -> (StatusC
 /// Asks the admin port at `address` with `method` (`GET`, `POST`) for `path`: the HTTP status and the text of the answer.
 ///
 /// # Errors
-/// When nobody answers there.
+/// When nobody answers there within a minute.
 pub async fn ask(
+    address: &str,
+    method: http::Method,
+    path: &str,
+) -> Result<(StatusCode, String), Box<dyn std::error::Error + Send + Sync>> {
+    timeout(ANSWER_TIMEOUT, ask_unbounded(address, method, path)).await?
+}
+
+async fn ask_unbounded(
     address: &str,
     method: http::Method,
     path: &str,

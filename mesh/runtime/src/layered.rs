@@ -16,8 +16,8 @@ const SEPARATOR: &str = "__";
 /// Variables with the prefix that are not settings: where the file is.
 const NOT_SETTINGS: [&str; 1] = ["PLEXUS_CONFIG"];
 
-/// The layers above the defaults.
-#[derive(Clone, Debug, Default)]
+/// The layers above the defaults; without `Debug`, since they hold secrets.
+#[derive(Clone, Default)]
 pub struct Layers {
     /// The text of the TOML file, and its path for messages.
     pub file: Option<(String, String)>,
@@ -87,7 +87,7 @@ impl Layers {
         if let Some((path, text)) = &self.file {
             let table: Table = text.parse().map_err(|error: toml::de::Error| LayeredError::File {
                 path: path.clone(),
-                message: error.to_string(),
+                message: without_text(&error, text),
             })?;
             merged.overlay(&[], table, path)?;
         }
@@ -189,6 +189,14 @@ impl Merged {
         let hint = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
         LayeredError::Unknown { origin: origin.to_owned(), key, hint }
     }
+}
+
+/// What is wrong and where, without the text of the line: it may hold a secret.
+fn without_text(error: &toml::de::Error, text: &str) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    let (line, column) =
+        (before.matches('\n').count() + 1, before.chars().rev().take_while(|c| *c != '\n').count() + 1);
+    format!("line {line}, column {column}: {}", error.message())
 }
 
 fn parse(known: &Value, text: &str) -> Option<Value> {
@@ -341,7 +349,9 @@ mod tests {
         );
         assert!(message(layers("data_dir = 3", &[], &[])).contains("text"));
         assert!(message(layers("", &[], &["auth.token_seconds=-1"])).contains("must not be negative"));
-        assert!(message(layers("data_dir = ", &[], &[])).contains("plexus.toml is not valid TOML"));
+        let broken = message(layers("data_dir = 'a'\n[auth]\nadmin_password = \"hunter2", &[], &[]));
+        assert!(broken.contains("plexus.toml is not valid TOML: line 3"), "{broken}");
+        assert!(!broken.contains("hunter2"), "{broken}");
     }
 
     #[test]

@@ -39,6 +39,7 @@ pub fn decode(token: &str) -> Result<Option<String>, Problem> {
         .decode(token)
         .ok()
         .and_then(|bytes| String::from_utf8(bytes).ok())
+        .filter(|key| !key.contains('\0'))
         .map(Some)
         .ok_or_else(|| Problem::invalid("page_token", "must be a next_page_token of the answer before"))
 }

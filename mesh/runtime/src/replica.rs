@@ -223,7 +223,7 @@ impl Replica {
             tracing::warn!(
                 replica = self.name,
                 drain_seconds = self.settings.drain_seconds,
-                "calls were cut off because the drain deadline passed"
+                "calls are still under way at the drain deadline; they end with the process"
             );
             abort.abort();
         }

@@ -103,7 +103,10 @@ impl Live {
         let mut lost = self.lost.lock().await;
         let pending = std::mem::take(&mut *self.pending.lock().unwrap_or_else(PoisonError::into_inner));
         if !pending.is_empty() || *lost {
-            *lost = self.add(&pending, *lost).await.inspect_err(|error| log_loss(error, *lost)).is_err();
+            // Taken for lost until it has arrived: whoever waits here may go away in between.
+            let was_lost = std::mem::replace(&mut *lost, true);
+            *lost =
+                self.add(&pending, was_lost).await.inspect_err(|error| log_loss(error, was_lost)).is_err();
         }
     }
 

@@ -50,7 +50,7 @@ impl ApiKey {
     pub(crate) fn new(
         user_id: String,
         display_name: String,
-        expire_time_us: i64,
+        expire_time_us: Option<i64>,
         now_us: i64,
     ) -> Result<Self, Error> {
         let length = display_name.chars().count();
@@ -60,7 +60,7 @@ impl ApiKey {
                 "must be 1 to 128 characters without control characters",
             ));
         }
-        if expire_time_us != 0 && expire_time_us <= now_us {
+        if expire_time_us.is_some_and(|expires| expires <= now_us) {
             return Err(Error::invalid("expire_time", "must be in the future"));
         }
         Ok(Self {
@@ -68,7 +68,7 @@ impl ApiKey {
             user_id,
             display_name,
             create_time_us: now_us,
-            expire_time_us,
+            expire_time_us: expire_time_us.unwrap_or(0),
             revoke_time_us: 0,
         })
     }
@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn the_prefix_that_lists_show_begins_the_secret_and_lies_within_its_id() {
-        let key = ApiKey::new("u".to_owned(), "backup".to_owned(), 0, 1).unwrap();
+        let key = ApiKey::new("u".to_owned(), "backup".to_owned(), None, 1).unwrap();
         let derivation = Derivation::new(b"stored", &Secret::new("mesh"));
         let secret = KeySecret::derive(&derivation, ("user:u", "r"), &key.api_key_id).reveal();
         assert!(secret.reveal().starts_with(&key.prefix()));
@@ -200,12 +200,14 @@ mod tests {
 
     #[test]
     fn a_key_works_until_it_expires_or_is_revoked() {
-        let key = ApiKey::new("u".to_owned(), "backup".to_owned(), 100, 1).unwrap();
+        let key = ApiKey::new("u".to_owned(), "backup".to_owned(), Some(100), 1).unwrap();
         assert!(key.is_usable(99));
         assert!(!key.is_usable(100));
         assert!(!ApiKey { revoke_time_us: 5, ..key.clone() }.is_usable(50));
         assert!(ApiKey { expire_time_us: 0, ..key }.is_usable(i64::MAX));
-        assert!(ApiKey::new("u".to_owned(), "backup".to_owned(), 1, 1).is_err());
+        for past in [0, 1] {
+            assert!(ApiKey::new("u".to_owned(), "backup".to_owned(), Some(past), 1).is_err());
+        }
     }
 
     #[test]

@@ -28,7 +28,12 @@ pub struct Methods {
 }
 
 /// Methods that every server has and that say nothing about anybody's data: health and reflection.
-const OPEN_PACKAGES: [&str; 2] = ["/grpc.health.v1.", "/grpc.reflection.v1"];
+const OPEN_METHODS: [&str; 4] = [
+    "/grpc.health.v1.Health/Check",
+    "/grpc.health.v1.Health/List",
+    "/grpc.health.v1.Health/Watch",
+    "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+];
 
 static METHODS: LazyLock<Methods> = LazyLock::new(|| {
     DescriptorPool::decode(plexus_proto::DESCRIPTORS).map(|pool| Methods::read(&pool)).unwrap_or_default()
@@ -68,7 +73,7 @@ impl Methods {
     /// The rule of the method at `path`; `None` when it has none, which means nobody may call it.
     #[must_use]
     pub fn rule(&self, path: &str) -> Option<&Rule> {
-        if OPEN_PACKAGES.iter().any(|package| path.starts_with(package)) {
+        if OPEN_METHODS.contains(&path) {
             return Some(&Rule::Public);
         }
         self.rules.get(path)
@@ -113,7 +118,9 @@ mod tests {
 
     #[test]
     fn a_method_that_the_contract_does_not_know_has_no_rule() {
-        assert_eq!(Methods::contract().rule("/plexus.auth.v1.UserService/Nothing"), None);
+        for path in ["/plexus.auth.v1.UserService/Nothing", "/grpc.health.v1.Health/Nothing"] {
+            assert_eq!(Methods::contract().rule(path), None, "{path}");
+        }
     }
 
     #[test]

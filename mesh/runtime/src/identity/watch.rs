@@ -23,12 +23,8 @@ pub(crate) async fn run(auth: Channel, trust: Trust, stop: CancellationToken) {
             followed = follow(auth.clone(), &trust) => followed,
         };
         match followed {
-            Ok(()) => pause = PAUSE_MIN,
-            Err(status) => {
-                // Whoever waits for the keys says so through its health; this is for those who look why.
-                tracing::debug!(%status, "the stream of keys and roles could not be followed");
-                pause = (pause * 2).min(PAUSE_MAX);
-            }
+            Followed::Some => pause = PAUSE_MIN,
+            Followed::Nothing => pause = (pause * 2).min(PAUSE_MAX),
         }
         tokio::select! {
             () = stop.cancelled() => return,
@@ -37,12 +33,34 @@ pub(crate) async fn run(auth: Channel, trust: Trust, stop: CancellationToken) {
     }
 }
 
-async fn follow(auth: Channel, trust: &Trust) -> Result<(), tonic::Status> {
-    let mut stream = TrustServiceClient::new(auth).watch_trust(WatchTrustRequest {}).await?.into_inner();
-    while let Some(bundle) = stream.message().await? {
-        trust.publish(&state(bundle));
+/// What a stream gave before it ended.
+enum Followed {
+    Nothing,
+    Some,
+}
+
+async fn follow(auth: Channel, trust: &Trust) -> Followed {
+    let mut followed = Followed::Nothing;
+    // Whoever waits for the keys says so through its health; the log is for those who look why.
+    let gone = |status| tracing::debug!(%status, "the stream of keys and roles ended");
+    let mut stream = match TrustServiceClient::new(auth).watch_trust(WatchTrustRequest {}).await {
+        Ok(answer) => answer.into_inner(),
+        Err(status) => {
+            gone(status);
+            return followed;
+        }
+    };
+    loop {
+        match stream.message().await {
+            Ok(Some(bundle)) => trust.publish(&state(bundle)),
+            Ok(None) => return followed,
+            Err(status) => {
+                gone(status);
+                return followed;
+            }
+        }
+        followed = Followed::Some;
     }
-    Ok(())
 }
 
 fn state(bundle: TrustBundle) -> TrustState {

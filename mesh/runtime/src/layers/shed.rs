@@ -14,10 +14,10 @@ use crate::status::{Code, Problem, Reason};
 /// When a refused caller may try again: a call takes some milliseconds, so much has changed after this.
 const RETRY_AFTER: Duration = Duration::from_millis(200);
 /// Probes must be answered above all when the server is full.
-const NEVER_SHED: &str = "/grpc.health.v1.";
+const NEVER_SHED: &str = "/grpc.health.v1.Health/Check";
 
 pub(super) async fn shed(State(layers): State<Layers>, request: Request, next: Next) -> Response {
-    if request.uri().path().starts_with(NEVER_SHED) {
+    if request.uri().path() == NEVER_SHED {
         return next.run(request).await;
     }
     let Ok(place) = Arc::clone(&layers.in_flight).try_acquire_owned() else {

@@ -2,6 +2,7 @@
 
 use std::{
     future::Future,
+    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
     sync::{Arc, Mutex, Once, PoisonError},
     time::Duration,
 };
@@ -25,6 +26,8 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 const CHECK_TIMEOUT: Duration = Duration::from_secs(1);
 /// A connection that was used within this time, and since the last failure of another, is taken to live.
 const TRUSTED_IDLE: Duration = Duration::from_secs(1);
+/// The mode of a SQLite file: it holds password hashes and signing keys.
+const OWNER_ONLY: u32 = 0o600;
 /// When to try again after the store was busy: one group commit lasts a few milliseconds.
 const BUSY_RETRY: Duration = Duration::from_millis(100);
 
@@ -71,6 +74,9 @@ pub enum Error {
     /// Too many writes wait already, or two transactions were in each other's way; trying again helps.
     #[error("the database is busy")]
     Busy,
+    /// A text holds the character NUL, which PostgreSQL cannot keep.
+    #[error("a text holds the character NUL")]
+    Nul,
     /// A statement failed.
     #[error("a statement failed")]
     Statement(#[source] sqlx::Error),
@@ -80,6 +86,9 @@ pub enum Error {
     /// The schema could not be brought up to date.
     #[error("a migration failed")]
     Migration(#[from] MigrateError),
+    /// The file of the database cannot be made or protected.
+    #[error("the file of the database could not be opened for its owner alone")]
+    File(#[from] std::io::Error),
     /// The URL has a scheme that is neither SQLite's nor PostgreSQL's.
     #[error("the database_url must begin with sqlite: or postgres:")]
     Scheme,
@@ -105,6 +114,7 @@ impl Database {
     }
 
     async fn open_sqlite(url: &str, migrator: Migrator) -> Result<Self, Error> {
+        make_private(url)?;
         let writer = Writer::open(url, SQLITE_SETUP, &migrator).await?;
         let failures = Failures::default();
         let setup = format!("{SQLITE_SETUP}{SQLITE_READER_SETUP}");
@@ -176,6 +186,14 @@ impl Database {
         }
         self.reads.close().await;
     }
+}
+
+/// Makes the file of a SQLite database readable for its owner alone; the files beside it take its mode.
+fn make_private(url: &str) -> Result<(), Error> {
+    let path = url.trim_start_matches("sqlite:").trim_start_matches("//");
+    let path = path.split('?').next().unwrap_or(path);
+    let file = std::fs::OpenOptions::new().create(true).append(true).mode(OWNER_ONLY).open(path)?;
+    Ok(file.set_permissions(std::fs::Permissions::from_mode(OWNER_ONLY))?)
 }
 
 impl Failures {
@@ -257,6 +275,7 @@ impl From<sqlx::Error> for Error {
                 Some(code) if code.starts_with("08") || code.starts_with("57P") || code == "53300" => {
                     Self::Unavailable(error)
                 }
+                Some("22021") => Self::Nul,
                 _ => Self::Statement(error),
             },
             _ => Self::Statement(error),
@@ -272,7 +291,8 @@ impl From<Error> for Problem {
                 Self::new(Code::ResourceExhausted, Reason::Overloaded, "too many writes wait; try again")
                     .retry_after(BUSY_RETRY)
             }
-            Error::Statement(_) | Error::Panicked | Error::Migration(_) | Error::Scheme => {
+            Error::Nul => Self::invalid("(request)", "no text may hold the character NUL"),
+            Error::Statement(_) | Error::Panicked | Error::Migration(_) | Error::File(_) | Error::Scheme => {
                 Self::internal(&error)
             }
         }

@@ -68,7 +68,7 @@ impl RequestKey {
         body_hash: Vec<u8>,
     ) -> Result<Self, Problem> {
         let length = request_id.chars().count();
-        if length == 0 || length > REQUEST_ID_CHARACTERS_MAX {
+        if length == 0 || length > REQUEST_ID_CHARACTERS_MAX || request_id.contains(char::is_control) {
             return Err(Problem::invalid(
                 "request_id",
                 format!(

@@ -88,6 +88,12 @@ impl Settings for TelemetrySettings {
         if !self.otlp_endpoint.is_empty() && !self.otlp_endpoint.contains("://") {
             return Err(SettingError::new("otlp_endpoint", "must begin with http:// or https://"));
         }
+        if self.otlp_endpoint.contains('@') {
+            return Err(SettingError::new(
+                "otlp_endpoint",
+                "must not hold a name or password; they would show",
+            ));
+        }
         if EnvFilter::try_new(&self.log_filter).is_err() {
             return Err(SettingError::new(
                 "log_filter",

@@ -157,3 +157,22 @@ async fn connections_that_died_with_the_server_are_replaced_before_they_are_used
         outcome.unwrap();
     }
 }
+
+#[tokio::test]
+async fn the_files_of_a_database_are_for_their_owner_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::TempDir::new().unwrap();
+    // As an older version, or another program, may have left it.
+    let file = folder.path().join("store.db");
+    std::fs::write(&file, "").unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let url = plexus_testkit::stores::sqlite_url(&folder);
+    let migrations = <Notes as plexus_runtime::service::Service>::migrations();
+    let database = Database::open(&url, "notes", migrations).await.unwrap();
+    add(&database, "a".to_owned(), false).await.unwrap();
+    for entry in std::fs::read_dir(folder.path()).unwrap() {
+        let entry = entry.unwrap();
+        let mode = entry.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{}", entry.path().display());
+    }
+}

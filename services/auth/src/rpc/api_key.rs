@@ -69,7 +69,7 @@ impl Rpc {
         let user_id = write.caller.user_id()?.to_owned();
         let asked = request.into_inner();
         let expire_time_us =
-            asked.expire_time.as_ref().map(|time| micros("expire_time", time)).transpose()?.unwrap_or(0);
+            asked.expire_time.as_ref().map(|time| micros("expire_time", time)).transpose()?;
         if let Some(answered) = write.answered(&self.0.database).await? {
             // Before the checks: an expiry that lay in the future then may have passed since.
             return self.with_secret(answered, write.caller.subject(), &asked.request_id).await;
