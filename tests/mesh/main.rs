@@ -1,6 +1,10 @@
 //! The whole mesh: real processes, real sockets, everything through the front door.
 
-#![expect(clippy::unwrap_used, reason = "a test ends at the first thing that goes wrong")]
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test ends at the first thing that goes wrong"
+)]
 
 mod durability;
 mod failover;

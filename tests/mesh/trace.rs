@@ -15,7 +15,7 @@ const BROWSER_SPAN: &str = "b7ad6b7169203331";
 async fn a_chat_is_one_trace_from_the_bridge_through_ai_to_quota() {
     let collector = Collector::start().await.unwrap();
     let endpoint = format!("telemetry.otlp_endpoint={}", collector.endpoint());
-    let mesh = Mesh::up(&["--set", &endpoint]).await;
+    let mut mesh = Mesh::up(&["--set", &endpoint]).await;
     let token = mesh.token().await;
 
     let answer = mesh
@@ -29,7 +29,10 @@ async fn a_chat_is_one_trace_from_the_bridge_through_ai_to_quota() {
     assert_eq!(answer.status, 200);
     assert!(answer.header("traceresponse").contains(TRACE_ID), "the answer names its trace");
 
-    let path = collector.wait_for(path_to_quota).await;
+    // A stop sends what is still waiting, so that nothing is missing because it was not sent yet.
+    mesh.terminate().await;
+    assert!(mesh.ended_well().await);
+    let path = path_to_quota(&collector.spans());
     let services: Vec<&str> = path.iter().map(|span| span.service.as_str()).collect();
     // The bridge's request and its call, ai's call and its own call, quota's call.
     assert_eq!(services, ["bridge", "bridge", "ai", "ai", "quota"], "{path:#?}");
@@ -40,19 +43,20 @@ async fn a_chat_is_one_trace_from_the_bridge_through_ai_to_quota() {
     assert!(!text.contains(&token), "no span carries the token");
 }
 
-/// The spans of the trace from its root to quota's `Reserve`, once all of them have arrived.
-fn path_to_quota(spans: &[ReceivedSpan]) -> Option<Vec<ReceivedSpan>> {
+/// The spans from the root of the browser's trace to quota's `Reserve`.
+fn path_to_quota(spans: &[ReceivedSpan]) -> Vec<ReceivedSpan> {
     let of_trace = || spans.iter().filter(|span| span.trace_id == TRACE_ID);
     let by_id: BTreeMap<&str, &ReceivedSpan> = of_trace().map(|span| (span.span_id.as_str(), span)).collect();
-    let mut span = of_trace().find(|span| span.service == "quota" && span.name.ends_with("/Reserve"))?;
+    let is_reserve = |span: &&ReceivedSpan| span.service == "quota" && span.name.ends_with("/Reserve");
+    let mut span = of_trace().find(is_reserve).expect("quota's span is in the browser's trace");
     let mut path = vec![span.clone()];
     while span.parent_span_id != BROWSER_SPAN {
-        span = by_id.get(span.parent_span_id.as_str())?;
+        span = by_id.get(span.parent_span_id.as_str()).expect("every parent has arrived");
         // Spans of work inside a service stand between its call and the calls that it makes.
         if span.attributes.contains_key("rpc.method") || span.attributes.contains_key("http.request.method") {
             path.push(span.clone());
         }
     }
     path.reverse();
-    Some(path)
+    path
 }

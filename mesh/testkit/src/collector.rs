@@ -14,7 +14,7 @@ use opentelemetry_proto::tonic::{
     },
     common::v1::{KeyValue, any_value::Value},
 };
-use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+use tokio::{net::TcpListener, task::JoinHandle};
 use tonic::{Request, Response, Status, transport::server::TcpIncoming};
 
 /// A span as it was exported.
@@ -38,7 +38,6 @@ pub struct ReceivedSpan {
 pub struct Collector {
     address: SocketAddr,
     spans: Spans,
-    received: watch::Receiver<usize>,
     server: JoinHandle<()>,
 }
 
@@ -46,7 +45,6 @@ type Spans = Arc<Mutex<Vec<ReceivedSpan>>>;
 
 struct Sink {
     spans: Spans,
-    received: watch::Sender<usize>,
 }
 
 impl Collector {
@@ -58,14 +56,13 @@ impl Collector {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let spans = Spans::default();
-        let (sender, received) = watch::channel(0);
-        let sink = Sink { spans: Arc::clone(&spans), received: sender };
+        let sink = Sink { spans: Arc::clone(&spans) };
         let server = tokio::spawn(async move {
             let server = tonic::transport::Server::builder().add_service(TraceServiceServer::new(sink));
             let ended = server.serve_with_incoming(TcpIncoming::from(listener)).await;
             assert!(ended.is_ok(), "the collector failed");
         });
-        Ok(Self { address, spans, received, server })
+        Ok(Self { address, spans, server })
     }
 
     /// The endpoint to export to.
@@ -78,20 +75,6 @@ impl Collector {
     #[must_use]
     pub fn spans(&self) -> Vec<ReceivedSpan> {
         self.spans.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Waits until what has been received makes `found` give something.
-    pub async fn wait_for<T>(&self, found: impl Fn(&[ReceivedSpan]) -> Option<T>) -> T {
-        let mut received = self.received.clone();
-        loop {
-            received.mark_unchanged();
-            if let Some(found) = found(&self.spans()) {
-                return found;
-            }
-            if received.changed().await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        }
     }
 }
 
@@ -122,9 +105,7 @@ impl TraceService for Sink {
                 });
             }
         }
-        let count = received.len();
         self.spans.lock().unwrap_or_else(PoisonError::into_inner).extend(received);
-        self.received.send_modify(|total| *total += count);
         Ok(Response::new(ExportTraceServiceResponse::default()))
     }
 }
