@@ -13,6 +13,12 @@ use tonic::{
 
 use crate::{backends::Channel, route::Operation};
 
+/// What HTTP/2 counts for a header besides its name and its value (RFC 9113, section 6.5.2).
+const HEADER_OVERHEAD_BYTES: usize = 32;
+
+/// What the propagator reads and writes; at most as much goes out as came in.
+const TRACE: [&str; 3] = ["traceparent", "tracestate", "baggage"];
+
 /// A call to be made: whom, what, and for how long.
 pub(crate) struct Call<'c> {
     pub(crate) channel: &'c Channel,
@@ -62,6 +68,18 @@ pub(crate) fn metadata(headers: &HeaderMap, forwarded: &[HeaderName], request_id
     }
     metadata.insert("x-request-id", request_id);
     metadata
+}
+
+/// The size of what would be passed on of `headers`, in bytes as HTTP/2 counts them.
+pub(crate) fn metadata_bytes(
+    headers: &HeaderMap,
+    forwarded: &[HeaderName],
+    request_id: &HeaderValue,
+) -> usize {
+    let one = |name: &str, value: &HeaderValue| name.len() + value.len() + HEADER_OVERHEAD_BYTES;
+    let all = |name: &str| headers.get_all(name).iter().map(|value| one(name, value)).sum::<usize>();
+    let listed: usize = forwarded.iter().map(|name| all(name.as_str())).sum();
+    listed + TRACE.into_iter().map(all).sum::<usize>() + one("x-request-id", request_id)
 }
 
 /// Messages stay the bytes that they are.

@@ -10,8 +10,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// The largest request body. Default 1 MiB: far above any JSON of the contract, and
-    /// `requests_max` of them fit into memory.
+    /// The largest request body. Default 1 MiB: far above any JSON of the contract.
     pub body_limit_bytes: usize,
     /// The largest answer of a service, and the largest message of a stream. Default 16 MiB: a page of 200
     /// large resources.
@@ -37,8 +36,12 @@ pub struct Settings {
     pub streams_max: usize,
     /// How many connections are open at a time; more wait to be accepted. Default 4096.
     pub connections_max: usize,
-    /// How long a connection may take for the head of a request. Default 10 s: slow ones hold a place.
+    /// How long a connection may take for the head of a request, the first one included. Default 10 s: slow
+    /// and silent ones hold a place.
     pub head_timeout_ms: u64,
+    /// How long the body of a request may take to arrive. Default 10 s: it has no place among the running
+    /// requests until it is there.
+    pub body_timeout_ms: u64,
     /// How long running requests may take to end after the signal to stop. Default 20 s: below the 30 s
     /// after which Kubernetes kills.
     pub drain_ms: u64,
@@ -63,6 +66,7 @@ impl Default for Settings {
             streams_max: 1024,
             connections_max: 4096,
             head_timeout_ms: 10_000,
+            body_timeout_ms: 10_000,
             drain_ms: 20_000,
             forwarded_headers: vec!["authorization".to_owned(), "accept-language".to_owned()],
         }
@@ -76,6 +80,7 @@ impl settings::Settings for Settings {
             ("stream_deadline_ms", self.stream_deadline_ms),
             ("keep_alive_ms", self.keep_alive_ms),
             ("head_timeout_ms", self.head_timeout_ms),
+            ("body_timeout_ms", self.body_timeout_ms),
         ] {
             if value == 0 {
                 return Err(SettingError::new(key, "must be at least 1"));

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::{body::Body, response::Response};
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts};
 use plexus_runtime::status::Problem;
 use prost_reflect::DescriptorPool;
@@ -20,6 +21,10 @@ use crate::{
     sse::Events,
     transcode,
 };
+
+/// The most bytes of headers that are passed on: a service takes 32 KiB and breaks the connection, which all
+/// callers share, above that; the rest is for what the call itself adds.
+const METADATA_BYTES_MAX: usize = 24 * 1024;
 
 /// Everything that requests need and that outlives them.
 pub(crate) struct Gateway {
@@ -47,6 +52,9 @@ pub(crate) struct Routed {
 impl Gateway {
     /// The answer to a request of `routed.operation`.
     pub(crate) async fn answer(&self, routed: Routed, parts: Parts, body: Body) -> Result<Response, Refusal> {
+        if call::metadata_bytes(&parts.headers, &self.forwarded, &routed.request_id) > METADATA_BYTES_MAX {
+            return Err(Refusal::HeadersTooLarge(METADATA_BYTES_MAX));
+        }
         let (otherwise, longest) = if routed.operation.method.is_server_streaming() {
             (self.settings.stream_deadline(), self.settings.stream_deadline())
         } else {
@@ -71,8 +79,9 @@ impl Gateway {
         body: Body,
         deadline: Instant,
     ) -> Result<Response, Refusal> {
+        let body = self.body(parts, body).await?;
         let _place = self.requests.try_acquire().map_err(|_| Refusal::Overloaded)?;
-        let message = self.message(routed, parts, body).await?;
+        let message = message(routed, parts, &body)?;
         let call = self.call(routed, &parts.headers, deadline)?;
         let answer = call.unary(message).await.map_err(Refusal::Upstream)?;
         let json = transcode::json_of(&routed.operation, answer)
@@ -89,8 +98,9 @@ impl Gateway {
         body: Body,
         deadline: Instant,
     ) -> Result<Response, Refusal> {
+        let body = self.body(parts, body).await?;
         let place = Arc::clone(&self.streams).try_acquire_owned().map_err(|_| Refusal::Overloaded)?;
-        let message = self.message(routed, parts, body).await?;
+        let message = message(routed, parts, &body)?;
         let call = self.call(routed, &parts.headers, deadline)?;
         let messages = call.stream(message).await.map_err(Refusal::Upstream)?;
         let events = Events {
@@ -104,11 +114,12 @@ impl Gateway {
         Ok(events.into_response(place))
     }
 
-    async fn message(&self, routed: &Routed, parts: &Parts, body: Body) -> Result<bytes::Bytes, Refusal> {
-        let body = body::read(&parts.headers, body, self.settings.body_limit_bytes).await?;
-        let query = parts.uri.query().unwrap_or_default();
-        let request = transcode::Parts { path: &routed.values, query, body: &body };
-        transcode::encode(&routed.operation, request).map_err(Refusal::Fault)
+    /// The body, which has to arrive before the request takes a place: a slow one must not keep others out.
+    async fn body(&self, parts: &Parts, body: Body) -> Result<Bytes, Refusal> {
+        let limit_ms = self.settings.body_timeout_ms;
+        let read = body::read(&parts.headers, body, self.settings.body_limit_bytes);
+        let within = tokio::time::timeout(Duration::from_millis(limit_ms), read).await;
+        within.map_err(|_| Refusal::BodyTimeout(limit_ms))?
     }
 
     fn call<'c>(
@@ -130,4 +141,10 @@ impl Gateway {
     fn channel(&self, operation: &Operation) -> Option<&Channel> {
         self.backends.find(operation.method.parent_service())
     }
+}
+
+fn message(routed: &Routed, parts: &Parts, body: &[u8]) -> Result<Bytes, Refusal> {
+    let query = parts.uri.query().unwrap_or_default();
+    let request = transcode::Parts { path: &routed.values, query, body };
+    transcode::encode(&routed.operation, request).map_err(Refusal::Fault)
 }

@@ -7,8 +7,9 @@
 //! 1. [`serve`](Bridge::serve) accepts the connection, within a limit.
 //! 2. `edge` finds the route in the [`route::Table`], opens the root span under the browser's `traceparent`, and
 //!    later puts `traceresponse` and `x-request-id` on every answer. `cors` answers preflights.
-//! 3. `gateway` takes a place among the running requests, and sets the deadline (`deadline`).
-//! 4. `body` reads the body within its limit; [`transcode`] makes wire bytes of body, query and path.
+//! 3. `gateway` bounds the headers that are passed on, and sets the deadline (`deadline`).
+//! 4. `body` reads the body within its limits of size and time; only then the request takes a place among
+//!    the running ones, so that a slow body keeps nobody out. [`transcode`] makes wire bytes of body, query and path.
 //! 5. `call` sends them over a channel of [`Backends`], with the caller's token.
 //! 6. [`transcode`] makes JSON of the answer; of a stream `sse` makes server-sent events. What goes wrong
 //!    anywhere becomes a `refusal`, and `errors` its JSON.

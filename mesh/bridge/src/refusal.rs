@@ -30,8 +30,12 @@ pub(crate) enum Refusal {
     MediaType(&'static str),
     /// The body is larger than this many bytes.
     TooLarge(usize),
+    /// The headers that would be passed on are larger than this many bytes.
+    HeadersTooLarge(usize),
     /// The body did not arrive whole.
     BodyBroken,
+    /// The body did not arrive within this many milliseconds.
+    BodyTimeout(u64),
     /// A header cannot be read: its name, and what is expected.
     Header(&'static str, &'static str),
     /// A field of the request is wrong.
@@ -56,6 +60,8 @@ impl Refusal {
             Self::UrlTooLong(_) => Some(StatusCode::URI_TOO_LONG),
             Self::MediaType(_) => Some(StatusCode::UNSUPPORTED_MEDIA_TYPE),
             Self::TooLarge(_) => Some(StatusCode::PAYLOAD_TOO_LARGE),
+            Self::HeadersTooLarge(_) => Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE),
+            Self::BodyTimeout(_) => Some(StatusCode::REQUEST_TIMEOUT),
             _ => None,
         };
         let status = match self {
@@ -87,6 +93,16 @@ impl Refusal {
             }
             Self::TooLarge(limit) => invalid(Reason::TooLarge, format!("the body is over {limit} bytes"))
                 .metadata("limit_bytes", limit.to_string()),
+            Self::HeadersTooLarge(limit) => {
+                invalid(Reason::TooLarge, format!("the headers that are passed on are over {limit} bytes"))
+                    .metadata("limit_bytes", limit.to_string())
+            }
+            Self::BodyTimeout(limit) => Problem::new(
+                Code::DeadlineExceeded,
+                Reason::DeadlineExceeded,
+                format!("the body did not arrive within {limit} ms"),
+            )
+            .metadata("limit_ms", limit.to_string()),
             Self::BodyBroken => Problem::invalid("(body)", "did not arrive whole"),
             Self::Header(name, expected) => Problem::invalid(name, expected),
             Self::Fault(Fault { field, description, at: None }) => Problem::invalid(field, description),

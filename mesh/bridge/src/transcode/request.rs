@@ -2,10 +2,15 @@
 
 use bytes::Bytes;
 use prost::Message as _;
-use prost_reflect::DynamicMessage;
+use prost_reflect::{DynamicMessage, Value};
 
 use super::{Fault, json, query, scalar};
 use crate::route::{Body, Operation};
+
+/// How many messages may lie in one another below the request: the decoders of services stop at 100, and
+/// what a service wraps the message in for its answer or its own calls needs some of them. An object in a
+/// `google.protobuf.Struct` takes 3, an array 2.
+const NESTING_MAX: usize = 90;
 
 /// The parts of an HTTP request that a message is made of.
 #[derive(Debug, Clone, Copy)]
@@ -38,7 +43,24 @@ pub fn encode(operation: &Operation, parts: Parts<'_>) -> Result<Bytes, Fault> {
             .ok_or_else(|| Fault::new(name(), "is no field of a message"))?;
         parent.set_field(field, value);
     }
+    // Encoding recurses too, so this comes before it.
+    for (field, value) in message.fields() {
+        if !fits(value, NESTING_MAX) {
+            let description = format!("is nested deeper than {NESTING_MAX} messages");
+            return Err(Fault::new(field.json_name(), description));
+        }
+    }
     Ok(message.encode_to_vec().into())
+}
+
+/// Whether at most `levels` messages lie in one another in `value`; an entry of a map is one as well.
+fn fits(value: &Value, levels: usize) -> bool {
+    match value {
+        Value::Message(message) => levels > 0 && message.fields().all(|(_, inner)| fits(inner, levels - 1)),
+        Value::List(values) => values.iter().all(|inner| fits(inner, levels)),
+        Value::Map(entries) => levels > 0 && entries.values().all(|inner| fits(inner, levels - 1)),
+        _ => true,
+    }
 }
 
 fn body(operation: &Operation, text: &[u8]) -> Result<DynamicMessage, Fault> {

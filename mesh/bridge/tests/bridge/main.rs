@@ -4,6 +4,7 @@
 mod client;
 mod contract;
 mod generated;
+mod limits;
 mod mapping;
 mod pages;
 mod rest;

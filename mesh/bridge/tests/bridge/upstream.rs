@@ -53,7 +53,11 @@ impl Upstream {
         let library =
             Library { descriptors, seen: seen_by_server, released: Arc::new(Mutex::new(Some(released))) };
         tokio::spawn(
-            Server::builder().add_service(library).serve_with_incoming(TcpListenerStream::new(listener)),
+            // The limit of the services of the mesh.
+            Server::builder()
+                .http2_max_header_list_size(32 * 1024)
+                .add_service(library)
+                .serve_with_incoming(TcpListenerStream::new(listener)),
         );
         let channel = Channel::builder("library").endpoints([address]).build();
         Self { channel, seen, release }
