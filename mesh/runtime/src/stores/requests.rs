@@ -100,6 +100,7 @@ pub async fn replay<M: Message + Default>(
 /// # Errors
 /// [`ReplayError::Reused`] when the id stands for another write.
 pub async fn replay_bytes(tx: &mut AnyConnection, key: &RequestKey) -> Result<Option<Vec<u8>>, ReplayError> {
+    wait_for_twin(tx, key).await?;
     let row =
         sqlx::query("select method, body_hash, answer from requests where caller = $1 and request_id = $2")
             .bind(key.caller.clone())
@@ -113,6 +114,26 @@ pub async fn replay_bytes(tx: &mut AnyConnection, key: &RequestKey) -> Result<Op
         return Err(ReplayError::Reused);
     }
     Ok(Some(row.get(2)))
+}
+
+/// Waits until a transaction that answers the same request at this moment is over, so that its answer is seen
+/// and not its effect. SQLite has one writer, where this is so anyway.
+async fn wait_for_twin(tx: &mut AnyConnection, key: &RequestKey) -> Result<(), ReplayError> {
+    if tx.backend_name() != "PostgreSQL" {
+        return Ok(());
+    }
+    let mut hash = Sha256::new();
+    hash.update(&key.caller);
+    hash.update([0]);
+    hash.update(&key.request_id);
+    let digest: [u8; 32] = hash.finalize().into();
+    let [a, b, c, d, e, f, g, h, ..] = digest;
+    sqlx::query("select cast(1 as bigint) from (select pg_advisory_xact_lock($1)) as locked")
+        .bind(i64::from_be_bytes([a, b, c, d, e, f, g, h]))
+        .execute(tx)
+        .await
+        .map_err(|error| ReplayError::Store(error.into()))?;
+    Ok(())
 }
 
 /// Keeps `answer` for `key`, in the transaction that did the work.
