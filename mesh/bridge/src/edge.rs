@@ -88,7 +88,8 @@ fn span(request: &Request, found: &Found) -> Span {
         _ if pages::ALL.contains(&path) => path.to_owned(),
         _ => String::new(),
     };
-    let span = tracing::info_span!(
+    // At the highest level, so that a log of warnings alone still carries the trace id.
+    let span = tracing::error_span!(
         "request",
         otel.name = format!("{method} {route}").trim_end(),
         otel.kind = "server",

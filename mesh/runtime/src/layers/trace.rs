@@ -13,7 +13,8 @@ use crate::telemetry::{self, code_name, is_server_error};
 
 pub(super) async fn trace(State(layers): State<Layers>, request: Request, next: Next) -> Response {
     let method = method_name(&request);
-    let span = tracing::info_span!(
+    // At the highest level, so that a log of warnings alone still carries the trace id.
+    let span = tracing::error_span!(
         "rpc",
         otel.name = %method,
         otel.kind = "server",
