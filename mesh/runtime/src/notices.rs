@@ -1,4 +1,4 @@
-//! What a service has to say to the person who started it, once, and never to a log.
+//! What a service has to say to the person who started it, once, on standard output and not through the log.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

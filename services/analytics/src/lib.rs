@@ -7,7 +7,7 @@
 //! Tables: `events`, each once by its source and message id; counts of them by minute, hour and day, users and
 //! their days, messages, and interests in items, all written in the transaction of the events they count.
 //!
-//! It calls no other service. `ai` and browsers send it events; operators read from it. Losing it stops nobody:
+//! It calls no other service. Services and browsers may send it events; operators read from it. Losing it stops nobody:
 //! who sends events goes on without an answer and may send them again, since a repetition changes nothing.
 //!
 //! Where to go on: [`admission`] says which events are taken, [`rollup`] what is counted of them, and
