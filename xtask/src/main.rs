@@ -1,9 +1,10 @@
-//! The project's own commands: `cargo xtask test | lint | bench`.
+//! The project's own commands: `cargo xtask test | lint | bench | soak`.
 
 mod bench;
 mod install;
 mod lint;
 mod shell;
+mod soak;
 mod test;
 
 use std::process::ExitCode;
@@ -26,6 +27,14 @@ enum Command {
     /// Measures the project.
     #[command(subcommand)]
     Bench(bench::Bench),
+    /// Runs the client SDK in thousands of simulated worlds.
+    Soak(soak::Soak),
+    /// A server under measurement; the measurements start it themselves.
+    #[command(hide = true)]
+    Replica(bench::replica::Replica),
+    /// A client under measurement; the measurements start it themselves.
+    #[command(hide = true, subcommand)]
+    Drive(bench::drive::Drive),
 }
 
 fn main() -> ExitCode {
@@ -33,6 +42,9 @@ fn main() -> ExitCode {
         Command::Test => test::run(),
         Command::Lint => lint::run(),
         Command::Bench(bench) => bench::run(&bench),
+        Command::Soak(soak) => soak::run(&soak),
+        Command::Replica(replica) => bench::replica::run(&replica),
+        Command::Drive(drive) => bench::drive::run(&drive),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

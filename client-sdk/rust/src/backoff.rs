@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::picker::Random;
+use crate::random::Random;
 
 /// The waits of the first attempts after a connection was lost, or after the start: a replica
 /// that restarts, or starts beside us, is often back before the first real back-off would end.

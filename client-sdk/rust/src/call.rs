@@ -1,31 +1,28 @@
-//! One logical call: wait for a ready replica, send, send again elsewhere if it was never processed.
+//! One logical call: its attempts, one after the other or side by side, until one is answered.
 
-use std::sync::Arc;
+use std::{future::Future, sync::Arc, time::Duration};
 
+use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use http::{HeaderValue, Request, Response, Uri, header, request::Parts};
-use tokio::time::Instant;
-use tonic::{Status, body::Body};
+use tokio::time::{Instant, sleep_until};
+use tonic::{Code, Status, body::Body};
 use tracing::Instrument as _;
 
 use crate::{
     address::Address,
+    attempt::{self, Answer, Attempt, Failed, Met},
     channel::Core,
     connection::Connection,
     deadline::Deadline,
-    endpoint::EndpointStatus,
-    failure,
+    endpoint::Endpoint,
     limits::Permit,
-    load::InFlight,
-    pool::Choice,
-    propagation,
+    plan::Plan,
+    ready::{self, Wanted},
     request_body::{Outgoing, RequestBody},
     response_body::{OpenCall, ResponseBody},
-    trace::CallSpan,
+    retry::{CallAttempts, Outcome, PREVIOUS_ATTEMPTS_HEADER, Verdict},
+    telemetry::{AttemptKind as Kind, AttemptRecord, CallRecord, code_name},
 };
-
-/// The most times a call is sent (the cap that gRPC's proposal A6 sets). Only attempts that no server
-/// processed are followed by another; more of them in one call means that all replicas are going away.
-const ATTEMPTS_MAX: usize = 5;
 
 /// What servers see as the client's software.
 const USER_AGENT: HeaderValue =
@@ -35,14 +32,8 @@ const USER_AGENT: HeaderValue =
 pub(crate) struct Call {
     pub(crate) parts: Parts,
     pub(crate) deadline: Deadline,
+    pub(crate) plan: Arc<Plan>,
     pub(crate) permit: Permit,
-}
-
-/// A response with what the attempt that got it holds.
-struct Answer {
-    response: Response<hyper::body::Incoming>,
-    in_flight: InFlight,
-    replica: Address,
 }
 
 /// Carries out a call, and records in the span how it ended.
@@ -50,147 +41,265 @@ pub(crate) async fn run(
     core: Arc<Core>,
     call: Call,
     body: Body,
-    mut span: CallSpan,
+    mut record: CallRecord,
 ) -> Result<Response<Body>, Status> {
-    let Call { mut parts, deadline, permit } = call;
-    let outgoing = Outgoing::new(body);
-    let tracing_span = span.span().clone();
-    let attempts = answer(&core, &mut parts, deadline, &outgoing, &span).instrument(tracing_span);
-    let answered = match deadline.head {
-        Some(head) => tokio::time::timeout_at(head, attempts).await.unwrap_or_else(|_| {
-            Err(Status::deadline_exceeded(format!("{} did not answer before the deadline", core.name)))
-        }),
-        None => attempts.await,
+    let Call { parts, deadline, plan, permit } = call;
+    let outgoing = Outgoing::new(body, &core.replay_memory);
+    let span = record.span().clone();
+    let race = Race {
+        core: &core,
+        parts,
+        deadline,
+        plan: &plan,
+        outgoing: &outgoing,
+        record: &mut record,
+        tried: Vec::new(),
+        attempts: CallAttempts::new(&plan.attempts, plan.is_idempotent),
+        met: String::new(),
+        next: None,
     };
+    let answered = within(deadline.head, &core.name, race.run()).instrument(span).await;
     match answered {
-        Ok(Answer { response, in_flight, replica }) => {
-            outgoing.commit();
-            span.finish_from(response.headers());
-            let open = OpenCall { span, replica, held: (outgoing, in_flight, permit) };
-            Ok(response.map(|incoming| Body::new(ResponseBody::new(incoming, deadline.call, open))))
+        Ok(answer) => {
+            outgoing.commit(answer.number);
+            let Answer { response, read, attempt, .. } = answer;
+            let open = OpenCall { record, attempt, held: (outgoing, permit) };
+            let (head, incoming) = response.into_parts();
+            let body = ResponseBody::new(&head.headers, (read, incoming), deadline.call, open);
+            Ok(Response::from_parts(head, Body::new(body)))
         }
         Err(status) => {
-            span.finish(status.code(), status.message());
+            record.finish(status.code(), status.message());
             Err(status)
         }
     }
 }
 
-async fn answer(
-    core: &Core,
-    parts: &mut Parts,
-    deadline: Deadline,
-    outgoing: &Outgoing,
-    span: &CallSpan,
+async fn within(
+    deadline: Option<Instant>,
+    target: &str,
+    race: impl Future<Output = Result<Answer, Status>>,
 ) -> Result<Answer, Status> {
-    if let Some(token) = &core.token
-        && !parts.headers.contains_key(header::AUTHORIZATION)
-    {
-        parts.headers.insert(header::AUTHORIZATION, token.authorization().await?);
+    match deadline {
+        Some(deadline) => tokio::time::timeout_at(deadline, race).await.unwrap_or_else(|_| {
+            Err(Status::deadline_exceeded(format!("{target} did not answer before the deadline")))
+        }),
+        None => race.await,
     }
-    parts.headers.entry(header::USER_AGENT).or_insert(USER_AGENT);
-    propagation::inject(span.span(), &mut parts.headers);
-
-    let mut refused = Vec::new();
-    for attempt in 1.. {
-        let connection = ready(core, deadline, &refused).await?;
-        let Some(body) = outgoing.attempt() else { break };
-        let replica = connection.endpoint.address.clone();
-        span.sent_to(&replica);
-        deadline.announce(&mut parts.headers);
-        let request = request(core, parts, &connection, body)?;
-
-        let in_flight = connection.endpoint.load.begin();
-        let sent_at = Instant::now();
-        let mut error = match connection.send(request).await {
-            Ok(response) => {
-                connection.endpoint.load.record(sent_at.elapsed());
-                return Ok(Answer { response, in_flight, replica });
-            }
-            Err(error) => error,
-        };
-        let was_returned = error.take_message().is_some();
-        let error = error.into_error();
-        if let Some(status) = outgoing.failure() {
-            return Err(status);
-        }
-        if attempt >= ATTEMPTS_MAX || !failure::is_unprocessed(&error, was_returned) {
-            return Err(failure::status(&error, &replica));
-        }
-        tracing::debug!(%replica, attempt, "not processed; sending again");
-        refused.push(replica);
-    }
-    Err(Status::unavailable(format!(
-        "{} refused a request that is too large to be sent again",
-        names(&refused)
-    )))
 }
 
-fn request(
-    core: &Core,
-    parts: &Parts,
-    connection: &Connection,
+/// The attempts of one call.
+struct Race<'a> {
+    core: &'a Core,
+    parts: Parts,
+    deadline: Deadline,
+    plan: &'a Plan,
+    outgoing: &'a Outgoing,
+    record: &'a mut CallRecord,
+    /// Where it was sent.
+    tried: Vec<Address>,
+    attempts: CallAttempts<'a>,
+    /// What earlier attempts met, for the error.
+    met: String,
+    /// When the next attempt begins, if no other is answered before.
+    next: Option<(Instant, Kind)>,
+}
+
+/// The verdict with which a hedged attempt goes out.
+const SENT_NOW: Verdict = Verdict::AfterBackoff(Duration::ZERO);
+
+/// Where an attempt goes, and what it sends.
+struct Place {
+    endpoint: Arc<Endpoint>,
+    connection: Arc<Connection>,
     body: RequestBody,
-) -> Result<Request<RequestBody>, Status> {
-    let mut uri = parts.uri.clone().into_parts();
-    uri.scheme = Some(core.pool.connector.scheme());
-    uri.authority.clone_from(&connection.endpoint.authority);
-    let uri = Uri::from_parts(uri).map_err(|error| Status::internal(format!("no valid path: {error}")))?;
-    let mut request = Request::new(body);
-    *request.method_mut() = parts.method.clone();
-    *request.uri_mut() = uri;
-    *request.headers_mut() = parts.headers.clone();
-    Ok(request)
+    record: AttemptRecord,
 }
 
-/// A ready connection, to a replica that has not refused this call if there is one.
-async fn ready(core: &Core, deadline: Deadline, refused: &[Address]) -> Result<Arc<Connection>, Status> {
-    if let Some(connection) = pick(core, &core.pool.present(), refused) {
-        return Ok(connection);
-    }
-    let limit = Instant::now().checked_add(core.ready_wait);
-    let limit = limit.into_iter().chain(deadline.head).min();
-    let mut rotation = core.pool.rotation();
-    let waiting = async {
+impl<'a> Race<'a> {
+    async fn run(mut self) -> Result<Answer, Status> {
+        self.complete_head().await?;
+        self.core.budget.deposit(Instant::now());
+        let hash = self.core.hash(&self.parts.headers, self.outgoing).await;
+        let mut running = FuturesUnordered::new();
+        self.next = Some((Instant::now(), Kind::First));
         loop {
-            let present = Arc::clone(&rotation.borrow_and_update());
-            if let Some(connection) = pick(core, &present, refused) {
-                return Some(connection);
+            tokio::select! {
+                biased;
+                Some(met) = running.next() => {
+                    if let Some(decided) = self.judge(met, running.is_empty()) {
+                        return decided;
+                    }
+                }
+                kind = due(self.next) => {
+                    self.next = None;
+                    let place = match running.is_empty() {
+                        true => Some(self.place(kind, hash).await?),
+                        false => self.place_beside(kind),
+                    };
+                    if let Some(place) = place {
+                        running.push(self.launch(place)?);
+                    }
+                }
             }
-            rotation.changed().await.ok()?;
         }
-    };
-    let found = match limit {
-        Some(limit) => tokio::time::timeout_at(limit, waiting).await.ok().flatten(),
-        None => waiting.await,
-    };
-    found.ok_or_else(|| Status::unavailable(why_none(&core.name, &core.pool.status())))
-}
-
-fn pick(core: &Core, rotation: &[Arc<Connection>], refused: &[Address]) -> Option<Arc<Connection>> {
-    let untried = core.picker.pick(&Choice { rotation, refused });
-    let index = match untried {
-        None if !refused.is_empty() => core.picker.pick(&Choice { rotation, refused: &[] }),
-        other => other,
-    };
-    rotation.get(index?).cloned()
-}
-
-/// Says for each replica why it takes no calls.
-fn why_none(name: &str, endpoints: &[EndpointStatus]) -> String {
-    if endpoints.is_empty() {
-        return format!("{name} has no replicas");
     }
-    let each: Vec<_> = endpoints
-        .iter()
-        .map(|endpoint| match endpoint.last_error.as_str() {
-            "" => format!("{} ({:?})", endpoint.address, endpoint.state),
-            error => format!("{} ({error})", endpoint.address),
-        })
-        .collect();
-    format!("no replica of {name} is ready: {}", each.join(", "))
+
+    /// Adds what every attempt carries.
+    async fn complete_head(&mut self) -> Result<(), Status> {
+        let headers = &mut self.parts.headers;
+        if let Some(token) = &self.core.token
+            && !headers.contains_key(header::AUTHORIZATION)
+        {
+            headers.insert(header::AUTHORIZATION, token.authorization().await?);
+        }
+        headers.entry(header::USER_AGENT).or_insert(USER_AGENT);
+        Ok(())
+    }
+
+    /// Whichever endpoint is ready first. No other attempt is running.
+    async fn place(&mut self, kind: Kind, hash: Option<u64>) -> Result<Place, Status> {
+        let mut record = self.record.attempt(method(&self.parts), kind, self.deadline.head);
+        let wanted = Wanted {
+            tried: &self.tried,
+            hash,
+            deadline: self.deadline,
+            wait_for_ready: self.plan.wait_for_ready,
+        };
+        let ready = ready::endpoint(self.core, wanted, self.record, &record).await;
+        let (endpoint, connection) = ready.map_err(|status| {
+            record.finish(status.code(), status.message());
+            self.failed(status)
+        })?;
+        let text = "the request is too large to be sent again";
+        let body = self.outgoing.attempt().ok_or_else(|| self.failed(Status::unavailable(text)))?;
+        Ok(Place { endpoint, connection, body, record })
+    }
+
+    /// Another endpoint that is ready now, for one more attempt beside those that are running.
+    fn place_beside(&mut self, kind: Kind) -> Option<Place> {
+        let (endpoint, connection) = self.core.pool.pick_other(&self.tried)?;
+        // A retry is paid for already.
+        if kind == Kind::Hedge && self.attempts.hedge_due(self.core.guards(), Instant::now()) != SENT_NOW {
+            return None;
+        }
+        let body = self.outgoing.attempt()?;
+        let record = self.record.attempt(method(&self.parts), kind, self.deadline.head);
+        Some(Place { endpoint, connection, body, record })
+    }
+
+    fn launch(&mut self, place: Place) -> Result<impl Future<Output = Met> + use<'a>, Status> {
+        let Place { endpoint, connection, body, mut record } = place;
+        let now = Instant::now();
+        let mut request = self.request(&endpoint, body.measured(record.sent_messages()))?;
+        let headers = request.headers_mut();
+        self.deadline.announce(headers);
+        if self.attempts.previous() > 0 {
+            headers.insert(PREVIOUS_ATTEMPTS_HEADER, HeaderValue::from(self.attempts.previous()));
+        }
+        record.sent_to(endpoint.address(), headers);
+        let timeout = self.plan.attempt_timeout().and_then(|timeout| now.checked_add(timeout));
+        let deadline = timeout.into_iter().chain(self.deadline.head).min();
+        self.tried.push(endpoint.address().clone());
+        let attempt = Attempt::begin(&self.core.pool, (endpoint, &connection), record, deadline);
+        if let Some(delay) = self.plan.hedge_delay() {
+            self.next = now.checked_add(delay).map(|at| (at, Kind::Hedge));
+        }
+        Ok(attempt::send(attempt, connection, request, timeout, self.plan.is_whole))
+    }
+
+    fn request(&self, endpoint: &Endpoint, body: RequestBody) -> Result<Request<RequestBody>, Status> {
+        let mut uri = http::uri::Parts::default();
+        uri.scheme = Some(self.core.pool.connector.scheme());
+        uri.authority.clone_from(&endpoint.authority);
+        uri.path_and_query = self.parts.uri.path_and_query().cloned();
+        let uri =
+            Uri::from_parts(uri).map_err(|error| Status::internal(format!("no valid path: {error}")))?;
+        let mut request = Request::new(body);
+        *request.method_mut() = self.parts.method.clone();
+        *request.uri_mut() = uri;
+        request.headers_mut().clone_from(&self.parts.headers);
+        Ok(request)
+    }
+
+    /// Says what an attempt means for the call; `None`: it goes on.
+    fn judge(&mut self, met: Met, is_last: bool) -> Option<Result<Answer, Status>> {
+        match met {
+            Met::Response(answer) if answer.code.is_none_or(|code| code == Code::Ok) => {
+                self.core.succeeded();
+                self.plan.answered(answer.attempt.sent_at().elapsed());
+                Some(Ok(answer))
+            }
+            Met::Response(mut answer) => {
+                let code = answer.code.unwrap_or(Code::Unknown);
+                if !self.goes_on(Outcome::Failed { code, pushback: answer.pushback }, is_last) {
+                    return Some(Ok(answer));
+                }
+                self.note(&answer.attempt.endpoint, code, "");
+                answer.attempt.finish(code, "");
+                None
+            }
+            Met::Failure(Failed { status, outcome }, endpoint) => {
+                // The caller's own request stream failed: the caller learns its own error.
+                if let Some(own) = self.outgoing.failure() {
+                    return Some(Err(own));
+                }
+                if !self.goes_on(outcome, is_last) {
+                    return Some(Err(self.failed(status)));
+                }
+                self.note(&endpoint, status.code(), status.message());
+                None
+            }
+        }
+    }
+
+    /// Whether another attempt follows, or one that is running may still be answered.
+    fn goes_on(&mut self, outcome: Outcome, is_last: bool) -> bool {
+        let now = Instant::now();
+        if !self.outgoing.is_repeatable() {
+            return false;
+        }
+        match self.attempts.failed(outcome, self.core.guards(), now, self.core.pool.random.fraction()) {
+            Verdict::AtOnce => self.next = Some((now, Kind::TransparentRetry)),
+            Verdict::AfterBackoff(wait) => {
+                if is_last {
+                    self.record.waited(wait);
+                }
+                self.next = Some((now.checked_add(wait).unwrap_or(now), Kind::Retry));
+            }
+            Verdict::GiveUp(reason) => return !is_last && !reason.ends_call(),
+        }
+        true
+    }
+
+    fn note(&mut self, endpoint: &Endpoint, code: Code, message: &str) {
+        let said = format!("; before that, {} said {} {message}", endpoint.address(), code_name(code));
+        self.met.push_str(said.trim_end());
+    }
+
+    /// The status with what earlier attempts met.
+    fn failed(&self, status: Status) -> Status {
+        if self.met.is_empty() {
+            return status;
+        }
+        Status::new(status.code(), format!("{}{}", status.message(), self.met))
+    }
 }
 
-fn names(addresses: &[Address]) -> String {
-    addresses.iter().map(Address::as_str).collect::<Vec<_>>().join(", ")
+/// `pkg.Service/Method`.
+fn method(parts: &Parts) -> &str {
+    parts.uri.path().trim_start_matches('/')
+}
+
+/// Waits until the next attempt is due.
+async fn due(next: Option<(Instant, Kind)>) -> Kind {
+    match next {
+        Some((at, kind)) => {
+            if at > Instant::now() {
+                sleep_until(at).await;
+            }
+            kind
+        }
+        None => std::future::pending().await,
+    }
 }

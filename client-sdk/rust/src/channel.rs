@@ -1,14 +1,16 @@
-//! The channel that generated clients are given: a tower service over all replicas of one target.
+//! The channel that generated clients are given: a tower service over all endpoints of one target.
 
 use std::{
     fmt,
+    pin::pin,
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
 
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response};
 use tokio_util::sync::DropGuard;
 use tonic::{Status, body::Body};
 use tower::Service;
@@ -19,18 +21,21 @@ use crate::{
     deadline::{self, Deadline},
     endpoint::EndpointStatus,
     limits::Limit,
-    picker::Pick,
+    pick::HashKey,
+    plan::Plans,
     pool::Pool,
+    request_body::{Outgoing, ReplayMemory},
+    retry::{Guards, RetryBudget, Throttle},
+    telemetry::{self, CallLimit, CallRecord},
     token::TokenSource,
-    trace::CallSpan,
 };
 
-/// Calls one target, over whichever of its replicas are ready. Clones share the connections.
+/// Calls one target, over whichever of its endpoints are ready. Clones share the connections.
 ///
-/// A call fails with `UNAVAILABLE` when no replica becomes ready in time (the message names each
-/// replica and why), `DEADLINE_EXCEEDED` when its deadline passes, and `RESOURCE_EXHAUSTED` at once
-/// when the channel has as many calls in flight as it may. When the last clone is dropped, the
-/// connections end with their last call.
+/// A call fails with `UNAVAILABLE` when no endpoint becomes ready in time (the message names each
+/// endpoint and why), `DEADLINE_EXCEEDED` when its deadline passes, and `RESOURCE_EXHAUSTED` at once
+/// when the channel or every endpoint has as many calls in flight as it may. When the last clone is
+/// dropped, the connections end with their last call.
 #[derive(Clone)]
 pub struct Channel {
     core: Arc<Core>,
@@ -39,12 +44,39 @@ pub struct Channel {
 pub(crate) struct Core {
     pub(crate) name: Arc<str>,
     pub(crate) pool: Arc<Pool>,
-    pub(crate) picker: Arc<dyn Pick>,
+    pub(crate) plans: Plans,
+    pub(crate) budget: RetryBudget,
+    pub(crate) throttle: Option<Throttle>,
     pub(crate) token: Option<Arc<dyn TokenSource>>,
     pub(crate) default_deadline: Option<Duration>,
     pub(crate) ready_wait: Duration,
+    pub(crate) replay_memory: ReplayMemory,
     pub(crate) limit: Arc<Limit>,
     pub(crate) _stop: DropGuard,
+}
+
+impl Core {
+    /// What bounds the further attempts of all calls.
+    pub(crate) fn guards(&self) -> Guards<'_> {
+        Guards { throttle: self.throttle.as_ref(), budget: Some(&self.budget) }
+    }
+
+    /// A call was answered.
+    pub(crate) fn succeeded(&self) {
+        if let Some(throttle) = &self.throttle {
+            throttle.record_success();
+        }
+    }
+
+    /// The hash of what the policy wants calls to be kept together by.
+    pub(crate) async fn hash(&self, headers: &HeaderMap, outgoing: &Outgoing) -> Option<u64> {
+        let key = self.pool.policy.hash_key()?;
+        let message = match key {
+            HashKey::Field(_) => outgoing.first_message().await,
+            HashKey::Header(_) => Bytes::new(),
+        };
+        key.hash(headers, &message)
+    }
 }
 
 impl Channel {
@@ -63,14 +95,20 @@ impl Channel {
         &self.core.name
     }
 
-    /// Waits until at least one replica is connected. It waits without a bound of its own.
+    /// Waits until at least one endpoint can take a call. It waits without a bound of its own.
     pub async fn ready(&self) {
-        let mut rotation = self.core.pool.rotation();
-        // The sender lives in the pool that `self` holds, so this cannot end otherwise.
-        rotation.wait_for(|rotation| !rotation.is_empty()).await.ok();
+        loop {
+            let mut changed = pin!(self.core.pool.changed());
+            // Before looking, so that no change is missed.
+            changed.as_mut().enable();
+            if self.core.pool.pick(&[], None).is_ok() {
+                return;
+            }
+            changed.await;
+        }
     }
 
-    /// How each replica stands, in the resolver's order.
+    /// How each endpoint stands, in the resolver's order.
     #[must_use]
     pub fn status(&self) -> Vec<EndpointStatus> {
         self.core.pool.status()
@@ -90,15 +128,20 @@ impl Service<Request<Body>> for Channel {
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let core = Arc::clone(&self.core);
         let (parts, body) = request.into_parts();
-        let mut span = CallSpan::start(parts.uri.path().trim_start_matches('/'), &core.name);
+        let plan = core.plans.of(parts.uri.path());
+        let method = parts.uri.path().trim_start_matches('/');
+        let is_registered = plan.is_known || telemetry::is_generated(&parts.extensions);
+        let mut record = CallRecord::start(&core.pool.metrics, &core.name, method, is_registered);
         let Some(permit) = core.limit.enter() else {
             let text = format!("the channel to {} has {} calls in flight", core.name, core.limit.max());
             let status = Status::resource_exhausted(text);
-            span.finish(status.code(), status.message());
+            record.refused(CallLimit::Channel);
+            record.finish(status.code(), status.message());
             return Box::pin(std::future::ready(Err(status)));
         };
-        let deadline = Deadline::of(&parts.headers, deadline::current(), core.default_deadline);
-        Box::pin(call::run(core, Call { parts, deadline, permit }, body, span))
+        let inherited = deadline::current();
+        let deadline = Deadline::of(&parts.headers, inherited, plan.timeout, core.default_deadline);
+        Box::pin(call::run(core, Call { parts, deadline, plan, permit }, body, record))
     }
 }
 

@@ -1,8 +1,17 @@
-//! One supervised connection per replica: connect at once, leave rotation when it ends, connect again.
+//! One HTTP/2 connection: opened, spoken to, and what ends it.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
-use futures_util::future::BoxFuture;
+use futures_util::{
+    FutureExt as _,
+    future::{BoxFuture, poll_fn},
+};
 use http::Request;
 use hyper::{
     body::Incoming,
@@ -12,16 +21,10 @@ use hyper::{
     },
 };
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 use crate::{
-    backoff::Backoff,
-    connector::BoxIo,
-    endpoint::{ConnectionState, Endpoint},
-    failure::describe,
-    picker::Random,
-    pool::Pool,
+    address::Address,
+    connect::{BoxIo, Connect},
     preface::WithPreface,
     request_body::RequestBody,
 };
@@ -34,19 +37,32 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 /// are in one network, where a server that is silent for 10 s serves nobody).
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long a call that was given up is remembered, so that its late answer is simply ignored. An answer
+/// to a forgotten one counts as the server's protocol error, and the 1,024th of these ends the
+/// connection. The HTTP/2 library forgets after 1 s, by a clock that no test can pause.
+const RESETS_REMEMBERED: Duration = Duration::from_secs(60);
+
+/// The most calls that are so remembered; each costs less than a kilobyte.
+const RESETS_REMEMBERED_MAX: usize = 1_000;
+
+/// The most response headers, in bytes (gRPC's default for metadata is 8 KiB; errors carry details).
+const HEADER_BYTES_MAX: u32 = 64 * 1024;
+
 /// A connection that has been established.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    pub(crate) endpoint: Arc<Endpoint>,
     sender: SendRequest<RequestBody>,
+    streams: AtomicUsize,
+    /// How many streams the server allows at once.
+    streams_max: Arc<AtomicUsize>,
 }
 
 /// Drives a connection until it ends or the server says GOAWAY.
-type Driver = BoxFuture<'static, hyper::Result<()>>;
+pub(crate) type Driver = BoxFuture<'static, hyper::Result<()>>;
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
-enum ConnectError {
+pub(crate) enum ConnectError {
     #[error("cannot connect")]
     Connect(#[source] std::io::Error),
     #[error("the HTTP/2 handshake failed")]
@@ -57,10 +73,43 @@ enum ConnectError {
     Timeout(Duration),
 }
 
+/// One stream of a connection, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Stream(Arc<Connection>);
+
 impl Connection {
+    /// Opens a connection: bytes, handshake, and the server's preface, all within `timeout`.
+    pub(crate) async fn open(
+        connector: &dyn Connect,
+        address: Address,
+        timeout: Duration,
+    ) -> Result<(Arc<Self>, Driver), ConnectError> {
+        let attempt = async {
+            let io = connector.connect(address).await.map_err(ConnectError::Connect)?;
+            handshake(io).await
+        };
+        tokio::time::timeout(timeout, attempt).await.unwrap_or(Err(ConnectError::Timeout(timeout)))
+    }
+
     /// Whether a request can be sent now.
-    pub(crate) fn is_ready(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         !self.sender.is_closed()
+    }
+
+    /// How many calls use it.
+    pub(crate) fn streams(&self) -> usize {
+        self.streams.load(Ordering::Relaxed)
+    }
+
+    /// Whether one more call would not have to wait for another to end.
+    pub(crate) fn has_free_stream(&self) -> bool {
+        self.streams() < self.streams_max.load(Ordering::Relaxed)
+    }
+
+    /// Counts a call until the guard is dropped.
+    pub(crate) fn begin(self: &Arc<Self>) -> Stream {
+        self.streams.fetch_add(1, Ordering::Relaxed);
+        Stream(Arc::clone(self))
     }
 
     /// Sends a request; the error holds it again if it was never written.
@@ -72,67 +121,32 @@ impl Connection {
     }
 }
 
-/// Keeps one replica connected until `stop`.
-pub(crate) async fn supervise(pool: Arc<Pool>, endpoint: Arc<Endpoint>, stop: CancellationToken) {
-    let mut backoff = Backoff::new(pool.backoff, Random::default());
-    let supervised = async {
-        loop {
-            endpoint.set_state(ConnectionState::Connecting);
-            match establish(&pool, &endpoint).await {
-                Ok((connection, driver)) => {
-                    let since = Instant::now();
-                    let reason = serve(&pool, &endpoint, connection, driver).await;
-                    backoff.connected_for(since.elapsed());
-                    tracing::debug!(replica = %endpoint.address, reason, "connection ended");
-                    endpoint.fail(reason);
-                }
-                Err(error) => {
-                    let error = describe(&error);
-                    tracing::debug!(replica = %endpoint.address, error, "connection attempt failed");
-                    endpoint.fail(error);
-                }
-            }
-            tokio::time::sleep(backoff.next_wait()).await;
-        }
-    };
-    stop.run_until_cancelled(supervised).await;
-    pool.leave(&endpoint);
-    endpoint.set_state(ConnectionState::Closed);
-}
-
-/// Keeps a connection in rotation as long as it lives; answers why it ended.
-async fn serve(pool: &Pool, endpoint: &Arc<Endpoint>, connection: Arc<Connection>, driver: Driver) -> String {
-    endpoint.set_state(ConnectionState::Ready);
-    pool.join(connection);
-    // Awaited by value: requests that wait in a driver come back only when it is dropped.
-    let ended = driver.await;
-    pool.leave(endpoint);
-    match ended {
-        Ok(()) => "closed by the server".to_owned(),
-        Err(error) => format!("connection lost: {}", describe(&error)),
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.0.streams.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-async fn establish(pool: &Pool, endpoint: &Arc<Endpoint>) -> Result<(Arc<Connection>, Driver), ConnectError> {
-    let attempt = async {
-        let io = pool.connector.connect(endpoint.address.clone()).await.map_err(ConnectError::Connect)?;
-        handshake(endpoint, io).await
-    };
-    let timeout = pool.connect_timeout;
-    tokio::time::timeout(timeout, attempt).await.unwrap_or(Err(ConnectError::Timeout(timeout)))
-}
-
-async fn handshake(endpoint: &Arc<Endpoint>, io: BoxIo) -> Result<(Arc<Connection>, Driver), ConnectError> {
+async fn handshake(io: BoxIo) -> Result<(Arc<Connection>, Driver), ConnectError> {
     let (io, preface) = WithPreface::new(io);
-    let (sender, connection) = Builder::new(TokioExecutor::new())
+    let (sender, mut connection) = Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .keep_alive_interval(KEEPALIVE_INTERVAL)
         .keep_alive_timeout(KEEPALIVE_TIMEOUT)
         .keep_alive_while_idle(true)
+        .reset_stream_duration(RESETS_REMEMBERED)
+        .max_concurrent_reset_streams(RESETS_REMEMBERED_MAX)
+        .max_header_list_size(HEADER_BYTES_MAX)
         .handshake(TokioIo::new(io))
         .await
         .map_err(ConnectError::Handshake)?;
-    let mut driver: Driver = Box::pin(connection);
+    let streams_max = Arc::new(AtomicUsize::new(connection.current_max_send_streams()));
+    let observed = Arc::clone(&streams_max);
+    let mut driver: Driver = Box::pin(poll_fn(move |context| {
+        let ended = connection.poll_unpin(context);
+        observed.store(connection.current_max_send_streams(), Ordering::Relaxed);
+        ended
+    }));
     tokio::select! {
         biased;
         heard = preface => heard.map_err(|_| ConnectError::Closed)?,
@@ -141,5 +155,5 @@ async fn handshake(endpoint: &Arc<Endpoint>, io: BoxIo) -> Result<(Arc<Connectio
             return Err(ConnectError::Closed);
         }
     }
-    Ok((Arc::new(Connection { endpoint: Arc::clone(endpoint), sender }), driver))
+    Ok((Arc::new(Connection { sender, streams: AtomicUsize::new(0), streams_max }), driver))
 }

@@ -87,11 +87,18 @@ pub(crate) struct Deadline {
 }
 
 impl Deadline {
-    /// The smaller of the request's own and the inherited deadline; without either, the default for the head.
-    pub(crate) fn of(headers: &HeaderMap, inherited: Option<Instant>, default: Option<Duration>) -> Self {
+    /// The smallest of the request's own deadline, the inherited one, and what the method is configured
+    /// to; without any, the default for the head.
+    pub(crate) fn of(
+        headers: &HeaderMap,
+        inherited: Option<Instant>,
+        configured: Option<Duration>,
+        default: Option<Duration>,
+    ) -> Self {
         let now = Instant::now();
-        let own = headers.get(GRPC_TIMEOUT).and_then(parse).and_then(|timeout| now.checked_add(timeout));
-        let call = own.into_iter().chain(inherited).min();
+        let after = |timeout| now.checked_add(timeout);
+        let own = headers.get(GRPC_TIMEOUT).and_then(parse).and_then(after);
+        let call = own.into_iter().chain(inherited).chain(configured.and_then(after)).min();
         let head = call.or_else(|| now.checked_add(default?));
         Self { head, call }
     }

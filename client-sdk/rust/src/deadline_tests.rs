@@ -53,14 +53,15 @@ async fn the_smaller_of_own_and_inherited_deadline_bounds_the_whole_call() {
     let now = Instant::now();
     let (short, long) = (Duration::from_secs(1), Duration::from_secs(5));
     for (own, inherited) in [(short, long), (long, short)] {
-        let deadline = Deadline::of(&headers(own), Some(now + inherited), Some(Duration::from_millis(1)));
+        let deadline =
+            Deadline::of(&headers(own), Some(now + inherited), None, Some(Duration::from_millis(1)));
         assert_eq!((deadline.head, deadline.call), (Some(now + short), Some(now + short)));
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_default_bounds_only_the_head_and_is_not_announced() {
-    let deadline = Deadline::of(&HeaderMap::new(), None, Some(Duration::from_secs(3)));
+    let deadline = Deadline::of(&HeaderMap::new(), None, None, Some(Duration::from_secs(3)));
     assert_eq!((deadline.head, deadline.call), (Some(Instant::now() + Duration::from_secs(3)), None));
     let mut headers = HeaderMap::new();
     deadline.announce(&mut headers);
@@ -69,7 +70,7 @@ async fn the_default_bounds_only_the_head_and_is_not_announced() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_announced_is_the_time_that_remains() {
-    let deadline = Deadline::of(&headers(Duration::from_secs(3)), None, None);
+    let deadline = Deadline::of(&headers(Duration::from_secs(3)), None, None, None);
     tokio::time::advance(Duration::from_secs(1)).await;
     let mut announced = HeaderMap::new();
     deadline.announce(&mut announced);

@@ -17,42 +17,63 @@
 //! - [`channel`] and [`builder`]: the service that generated clients take, and what can be chosen;
 //! - [`deadline`]: what bounds a call, and how calls inside a call inherit it;
 //! - [`token`]: who calls;
-//! - [`resolver`]: which replicas there are; `pool` and `connection` keep them connected through a
-//!   [`connector`], slowed down by [`backoff`];
-//! - [`picker`] and [`load`]: which replica gets the call;
-//! - `call`: waiting, sending, and sending again what no server has processed;
-//! - `trace` and `propagation`: the span of a call, and its trace in the request.
-//!
-//! Deliberately absent: repeating what a server may have processed, hedging, and ejecting replicas
-//! that answer with errors.
+//! - [`methods`], [`service_config`] and `plan`: how calls of a method are made;
+//! - `call`, `ready` and `attempt`: one call, waiting for an endpoint, and each time that it is sent;
+//!   [`retry`] says when it is sent again;
+//! - [`pick`], [`load`] and [`load_report`]: which endpoint gets the call;
+//! - [`resolve`]: which endpoints there are; `pool` keeps them, [`selection`], [`subset`] and
+//!   [`slow_start`] say which take calls, [`ejection`] and `health_watch` which do not;
+//! - `supervise`, `connection` and [`connect`]: keeping them connected, slowed down by [`backoff`];
+//! - [`limits`] and [`concurrency`]: how many calls at once;
+//! - [`telemetry`]: the spans and the metrics of a channel, and their names.
 
 pub mod address;
+mod attempt;
 pub mod backoff;
 pub mod builder;
 mod call;
 pub mod channel;
+pub mod concurrency;
+mod configured;
+pub mod connect;
 mod connection;
-pub mod connector;
 pub mod deadline;
+pub mod ejection;
 pub mod endpoint;
 mod failure;
+mod health_watch;
+mod latency;
 pub mod limits;
 pub mod load;
-pub mod picker;
+pub mod load_report;
+pub mod methods;
+mod outliers;
+pub mod pick;
+mod plan;
 #[cfg(feature = "plexus")]
 pub mod plexus;
 mod pool;
 mod preface;
-mod propagation;
+mod random;
+mod ready;
 mod request_body;
-pub mod resolver;
+pub mod resolve;
 mod response_body;
+pub mod retry;
+pub mod selection;
+pub mod service_config;
+pub mod slow_start;
+pub mod subset;
+mod supervise;
+pub mod telemetry;
 pub mod token;
-mod trace;
 
 pub use address::{Address, AddressError};
 pub use builder::ChannelBuilder;
 pub use channel::Channel;
 pub use endpoint::{ConnectionState, EndpointStatus};
-pub use resolver::{ManualResolver, Resolve, StaticResolver};
+pub use methods::{MethodInfo, MethodTable};
+pub use plan::Hedging;
+pub use resolve::{ManualResolver, Member, Resolution, Resolve, StaticResolver};
+pub use service_config::ServiceConfig;
 pub use token::{StaticToken, TokenSource};

@@ -1,41 +1,58 @@
-//! How busy one replica is: calls in flight and a peak-sensitive average of its latency.
+//! How busy one replica is: calls in flight, a peak-sensitive average of its latency, and its failures.
 
 use std::{
     sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
 use tokio::time::Instant;
 
-/// The latency that a replica without samples is believed to have (as in linkerd2-proxy):
-/// near enough to get its share of calls, and soon replaced by what is measured.
-const LATENCY_DEFAULT: Duration = Duration::from_millis(30);
+use crate::load_report::LatestReport;
 
-/// The time in which the weight of a sample falls to 1/e (as in linkerd2-proxy and Finagle).
-const LATENCY_DECAY: Duration = Duration::from_secs(10);
+/// The latency that a replica is believed to have while its first call is under way
+/// (as in linkerd2-proxy), until something is measured.
+pub const LATENCY_DEFAULT: Duration = Duration::from_millis(30);
 
-/// The load of one replica, shared by its connections and its calls.
+/// The time in which the weight of a latency falls to 1/e (as in linkerd2-proxy and Finagle).
+pub const LATENCY_DECAY: Duration = Duration::from_secs(10);
+
+/// What a failed attempt costs at least, however fast it failed: a replica that refuses everything
+/// in 0.1 ms must not look like the fastest (as in linkerd2-proxy's load biaser).
+pub const PENALTY: Duration = Duration::from_secs(5);
+
+/// The time in which a penalty falls to 1/e.
+///
+/// With this one a replica that failed once is tried
+/// again after 8.5 s beside replicas that answer in 1 ms (5 s / e^8.5 = 1 ms), and after 5 s beside
+/// such that take 30 ms. A latency's own decay would keep it away for a minute and a half.
+pub const PENALTY_DECAY: Duration = Duration::from_secs(1);
+
+/// The load of one replica, shared by its connections and its calls. No method takes a lock.
+///
+/// Each call's outcome goes to [`record`](Self::record) or to [`penalize`](Self::penalize).
 #[derive(Debug)]
 pub struct Load {
+    epoch: Instant,
     in_flight: AtomicUsize,
-    latency: Mutex<Latency>,
-}
-
-#[derive(Debug)]
-struct Latency {
-    seconds: f64,
-    updated: Instant,
+    latency: Decaying,
+    penalty: Decaying,
+    report: LatestReport,
 }
 
 impl Load {
-    /// No calls, and the default latency.
+    /// No calls, and no latency yet.
     #[must_use]
-    pub fn new() -> Self {
-        let latency = Latency { seconds: LATENCY_DEFAULT.as_secs_f64(), updated: Instant::now() };
-        Self { in_flight: AtomicUsize::new(0), latency: Mutex::new(latency) }
+    pub fn new(now: Instant) -> Self {
+        Self {
+            epoch: now,
+            in_flight: AtomicUsize::new(0),
+            latency: Decaying::new(LATENCY_DECAY),
+            penalty: Decaying::new(PENALTY_DECAY),
+            report: LatestReport::new(now),
+        }
     }
 
     /// How many calls have begun and not ended, body included.
@@ -44,22 +61,61 @@ impl Load {
         self.in_flight.load(Ordering::Relaxed)
     }
 
-    /// Expected seconds of work before a new call is done: latency x (calls in flight + 1).
-    #[expect(clippy::cast_precision_loss, reason = "no channel has 2^52 calls in flight")]
-    pub fn cost(&self) -> f64 {
-        let seconds = {
-            let mut latency = self.latency.lock().unwrap_or_else(PoisonError::into_inner);
-            // Decays towards zero while unused, so that a replica that was slow once is tried again.
-            latency.add(0.0, Instant::now());
-            latency.seconds
+    /// Expected seconds until a new call is done: latency x (calls in flight / weight + 1).
+    ///
+    /// Latency and [`penalty`](Self::penalty) decay while the replica is unused, so that one that was
+    /// slow or failed is tried again. One that has never answered costs nothing until it has its first
+    /// call and [`LATENCY_DEFAULT`] while that is under way (as in Finagle): it gets one call at once,
+    /// and no herd before the answer. The weight divides the calls alone: at rest, a heavier replica is
+    /// no faster.
+    #[must_use]
+    pub fn cost(&self, weight: u32, now: Instant) -> f64 {
+        let ticks = self.ticks(now);
+        let in_flight = self.in_flight();
+        let latency = match self.latency.get(ticks) {
+            Some(seconds) => seconds,
+            None if in_flight == 0 => 0.0,
+            None => LATENCY_DEFAULT.as_secs_f32(),
         };
-        seconds * (self.in_flight() as f64 + 1.0)
+        let seconds = latency.max(self.penalty.get(ticks).unwrap_or(0.0));
+        f64::from(seconds) * (in_flight as f64 / f64::from(weight.max(1)) + 1.0)
     }
 
-    /// Takes the time from sending a request to the head of its response.
-    pub fn record(&self, latency: Duration) {
-        let mut state = self.latency.lock().unwrap_or_else(PoisonError::into_inner);
-        state.add(latency.as_secs_f64(), Instant::now());
+    /// Seconds of latency that failures make the replica be worth at present, 0 without any.
+    #[must_use]
+    pub fn penalty(&self, now: Instant) -> f64 {
+        self.penalty.get(self.ticks(now)).map_or(0.0, f64::from)
+    }
+
+    /// Takes the time from sending a request to the head of its response. A peak counts at once,
+    /// recovery by and by (peak EWMA, as in Finagle).
+    pub fn record(&self, latency: Duration, now: Instant) {
+        self.latency.average(latency.as_secs_f32(), self.ticks(now));
+    }
+
+    /// Takes an attempt that failed or was given up after `elapsed`: it counts as a latency of
+    /// `elapsed` or [`PENALTY`], whichever is longer, that fades by [`PENALTY_DECAY`].
+    pub fn penalize(&self, elapsed: Duration, now: Instant) {
+        self.penalty.raise(elapsed.max(PENALTY).as_secs_f32(), self.ticks(now));
+    }
+
+    /// Forgets latency, penalty and load report: for a replica that was connected anew, since behind
+    /// the same address there may be another process. Calls in flight stay counted.
+    pub fn forget(&self) {
+        self.latency.clear();
+        self.penalty.clear();
+        self.report.clear();
+    }
+
+    /// What the replica last said of itself.
+    #[must_use]
+    pub fn report(&self) -> &LatestReport {
+        &self.report
+    }
+
+    /// Takes that a call has not been answered for so long: a peak if its latency was believed to be less.
+    pub fn at_least(&self, elapsed: Duration, now: Instant) {
+        self.latency.raise(elapsed.as_secs_f32(), self.ticks(now));
     }
 
     /// Counts a call until the guard is dropped.
@@ -68,25 +124,10 @@ impl Load {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
         InFlight(Arc::clone(self))
     }
-}
 
-impl Default for Load {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Latency {
-    /// A peak counts at once, recovery by and by.
-    fn add(&mut self, sample: f64, now: Instant) {
-        if sample > self.seconds {
-            self.seconds = sample;
-        } else {
-            let elapsed = now.saturating_duration_since(self.updated).as_secs_f64();
-            let weight = (-elapsed / LATENCY_DECAY.as_secs_f64()).exp();
-            self.seconds = self.seconds * weight + sample * (1.0 - weight);
-        }
-        self.updated = now;
+    /// Milliseconds since the start, modulo 2^32.
+    fn ticks(&self, now: Instant) -> u32 {
+        now.saturating_duration_since(self.epoch).as_millis() as u32
     }
 }
 
@@ -100,28 +141,79 @@ impl Drop for InFlight {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Seconds that decay towards zero: the value as an f32 and the millisecond of its last change share
+/// one atomic word, so that no reader sees one without the other and no peak is lost to a race.
+#[derive(Debug)]
+struct Decaying {
+    /// 0 when there is no value.
+    word: AtomicU64,
+    per_tick: f32,
+}
 
-    #[tokio::test(start_paused = true)]
-    async fn a_peak_counts_at_once_and_fades_with_time() {
-        let load = Load::new();
-        load.record(Duration::from_secs(2));
-        assert!((load.cost() - 2.0).abs() < 1e-9);
-        tokio::time::advance(LATENCY_DECAY).await;
-        load.record(Duration::from_millis(1));
-        let expected = 2.0 * (-1.0_f64).exp() + 0.001 * (1.0 - (-1.0_f64).exp());
-        assert!((load.cost() - expected).abs() < 1e-6, "{}", load.cost());
+impl Decaying {
+    fn new(decay: Duration) -> Self {
+        Self { word: AtomicU64::new(0), per_tick: -0.001 / decay.as_secs_f32() }
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn calls_in_flight_multiply_the_cost_until_they_end() {
-        let load = Arc::new(Load::new());
-        let idle = load.cost();
-        let calls = [load.begin(), load.begin(), load.begin()];
-        assert!((load.cost() - 4.0 * idle).abs() < 1e-9);
-        drop(calls);
-        assert_eq!(load.in_flight(), 0);
+    fn get(&self, ticks: u32) -> Option<f32> {
+        let word = self.word.load(Ordering::Relaxed);
+        (word != 0).then(|| seconds(word) * self.factor(word, ticks))
+    }
+
+    /// By how much the value has decayed.
+    fn factor(&self, word: u64, ticks: u32) -> f32 {
+        match elapsed(word, ticks) {
+            // Under load most looks come within the millisecond of a change: they need no exponential.
+            0 => 1.0,
+            elapsed => (elapsed as f32 * self.per_tick).exp(),
+        }
+    }
+
+    /// Takes a sample into the average; a peak replaces it.
+    fn average(&self, sample: f32, ticks: u32) {
+        self.change(|word| {
+            if word == 0 || sample > seconds(word) {
+                return Some(packed(sample, ticks));
+            }
+            // A sample of the same millisecond would weigh nothing; leaving it out saves the write.
+            (elapsed(word, ticks) > 0).then(|| {
+                let weight = self.factor(word, ticks);
+                packed(seconds(word) * weight + sample * (1.0 - weight), ticks)
+            })
+        });
+    }
+
+    /// Makes the value at least this.
+    fn raise(&self, value: f32, ticks: u32) {
+        self.change(|word| (seconds(word) * self.factor(word, ticks) < value).then(|| packed(value, ticks)));
+    }
+
+    fn change(&self, change: impl FnMut(u64) -> Option<u64>) {
+        // An error says that nothing was to change.
+        self.word.fetch_update(Ordering::Relaxed, Ordering::Relaxed, change).ok();
+    }
+
+    fn clear(&self) {
+        self.word.store(0, Ordering::Relaxed);
     }
 }
+
+fn packed(seconds: f32, ticks: u32) -> u64 {
+    // Never 0, which is "no value".
+    (u64::from(seconds.max(f32::MIN_POSITIVE).to_bits()) << 32) | u64::from(ticks)
+}
+
+fn seconds(word: u64) -> f32 {
+    f32::from_bits((word >> 32) as u32)
+}
+
+/// Milliseconds since the change; 0 when the change is later than the caller's look at the clock,
+/// as happens when calls race. A value left alone for 24 days counts as fresh: no replica is.
+fn elapsed(word: u64, ticks: u32) -> u32 {
+    let since = ticks.wrapping_sub(word as u32);
+    if since > u32::MAX / 2 { 0 } else { since }
+}
+
+#[cfg(test)]
+#[path = "load_tests.rs"]
+mod tests;

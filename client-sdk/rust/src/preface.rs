@@ -11,7 +11,7 @@ use tokio::{
     sync::oneshot,
 };
 
-use crate::connector::BoxIo;
+use crate::connect::BoxIo;
 
 /// A byte stream that reports when the first byte has come.
 ///

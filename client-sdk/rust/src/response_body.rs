@@ -1,54 +1,84 @@
 //! The body of a response: bounded by the deadline, and the place where a call ends.
 
 use std::{
+    collections::VecDeque,
     pin::Pin,
     task::{Context, Poll},
 };
 
 use bytes::Bytes;
+use http::HeaderMap;
 use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep};
 use tonic::{Code, Status};
 
-use crate::{
-    address::Address, failure, limits::Permit, load::InFlight, request_body::Outgoing, trace::CallSpan,
-};
+use crate::{attempt::Attempt, failure, limits::Permit, request_body::Outgoing, telemetry::CallRecord};
 
 /// What a call holds until it ends, however it ends.
 pub(crate) struct OpenCall {
-    pub(crate) span: CallSpan,
-    pub(crate) replica: Address,
+    pub(crate) record: CallRecord,
+    pub(crate) attempt: Attempt,
     #[expect(dead_code, reason = "dropping it stops the request and ends the counting of the call")]
-    pub(crate) held: (Outgoing, InFlight, Permit),
+    pub(crate) held: (Outgoing, Permit),
 }
 
 /// The body of a response. Dropped before its end, it cancels the call at the server.
 pub(crate) struct ResponseBody {
+    /// Read already, while another attempt was still possible.
+    read: VecDeque<Frame<Bytes>>,
     incoming: Incoming,
     deadline: Option<Pin<Box<Sleep>>>,
     /// Absent when the call has ended.
     call: Option<OpenCall>,
 }
 
-impl ResponseBody {
-    pub(crate) fn new(incoming: Incoming, deadline: Option<Instant>, mut call: OpenCall) -> Self {
-        let mut call_left = None;
-        if incoming.is_end_stream() {
-            // A head without a body and without a status; one with a status is recorded already.
-            call.span.finish(Code::Unknown, "no grpc-status");
-        } else {
-            call_left = Some(call);
+impl OpenCall {
+    fn finish(mut self, code: Code, description: &str) {
+        self.attempt.finish(code, description);
+        self.record.finish(code, description);
+    }
+
+    fn finish_from(mut self, headers: &HeaderMap) {
+        match self.attempt.finish_from(headers) {
+            Some(status) => self.record.finish(status.code(), status.message()),
+            None => self.finish(Code::Unknown, "no grpc-status"),
         }
+    }
+}
+
+impl ResponseBody {
+    /// The body behind this head.
+    pub(crate) fn new(
+        head: &HeaderMap,
+        (read, incoming): (VecDeque<Frame<Bytes>>, Incoming),
+        deadline: Option<Instant>,
+        call: OpenCall,
+    ) -> Self {
+        let call = if read.is_empty() && incoming.is_end_stream() {
+            call.finish_from(head);
+            None
+        } else {
+            Some(call)
+        };
+        // What has been read whole waits for nothing.
+        let deadline = deadline.filter(|_| !read.back().is_some_and(Frame::is_trailers));
         let deadline = deadline.map(|deadline| Box::pin(tokio::time::sleep_until(deadline)));
-        Self { incoming, deadline, call: call_left }
+        Self { read, incoming, deadline, call }
     }
 
     fn fail(&mut self, status: Status) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        if let Some(mut call) = self.call.take() {
-            call.span.finish(status.code(), status.message());
+        if let Some(call) = self.call.take() {
+            call.finish(status.code(), status.message());
         }
         Poll::Ready(Some(Err(status)))
+    }
+
+    fn next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        match self.read.pop_front() {
+            Some(frame) => Poll::Ready(Some(Ok(frame))),
+            None => Pin::new(&mut self.incoming).poll_frame(context),
+        }
     }
 }
 
@@ -69,27 +99,29 @@ impl http_body::Body for ResponseBody {
         {
             return self.fail(Status::deadline_exceeded("the deadline passed before the response ended"));
         }
-        match Pin::new(&mut self.incoming).poll_frame(context) {
+        match self.next(context) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Some(Ok(frame))) => {
+                if let (Some(data), Some(call)) = (frame.data_ref(), &mut self.call) {
+                    call.attempt.received(data);
+                }
                 if let Some(trailers) = frame.trailers_ref()
-                    && let Some(mut call) = self.call.take()
+                    && let Some(call) = self.call.take()
                 {
-                    call.span.finish_from(trailers);
-                    call.span.finish(Code::Unknown, "no grpc-status");
+                    call.finish_from(trailers);
                 }
                 Poll::Ready(Some(Ok(frame)))
             }
             Poll::Ready(Some(Err(error))) => {
                 let status = match &self.call {
-                    Some(call) => failure::status(&error, &call.replica),
+                    Some(call) => failure::status(&error, call.attempt.endpoint.address()),
                     None => Status::unavailable(error.to_string()),
                 };
                 self.fail(status)
             }
             Poll::Ready(None) => {
-                if let Some(mut call) = self.call.take() {
-                    call.span.finish(Code::Unknown, "no grpc-status");
+                if let Some(call) = self.call.take() {
+                    call.finish(Code::Unknown, "no grpc-status");
                 }
                 Poll::Ready(None)
             }
@@ -97,6 +129,6 @@ impl http_body::Body for ResponseBody {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
+        if self.read.is_empty() { self.incoming.size_hint() } else { SizeHint::default() }
     }
 }

@@ -1,11 +1,11 @@
 //! Whether a replica is ready, fed by its dependencies, and told over gRPC, HTTP and metrics.
 
-use std::time::Duration;
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
-use futures_util::future::join_all;
+use futures_util::{FutureExt as _, future::join_all};
 use serde::{Deserialize, Serialize};
 use tokio::{
-    sync::watch,
+    sync::{Mutex, watch},
     time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
@@ -67,6 +67,8 @@ pub struct Health {
     report: watch::Sender<Report>,
     reporter: HealthReporter,
     metrics: Metrics,
+    /// Held while a change is made and told, so that what was told last is what is.
+    change: Arc<Mutex<()>>,
 }
 
 impl Health {
@@ -76,7 +78,7 @@ impl Health {
         reporter.set_service_status(role.name(), ServingStatus::NotServing).await;
         let report = watch::Sender::new(Report { state: State::Starting, dependencies: Vec::new() });
         metrics.record_health(role, replica, false, false);
-        Self { replica: replica.to_owned(), role, report, reporter, metrics }
+        Self { replica: replica.to_owned(), role, report, reporter, metrics, change: Arc::default() }
     }
 
     /// The health of something that is no gRPC server, such as the bridge, fed by `checks` until `stop`.
@@ -141,6 +143,7 @@ impl Health {
     }
 
     async fn set(&self, report: Report) {
+        let _change = self.change.lock().await;
         // Whoever is leaving does not come back because a check was still under way.
         let changed = self.report.send_if_modified(|current| {
             let returns = current.state.is_leaving() && !report.state.is_leaving();
@@ -189,9 +192,12 @@ impl State {
 }
 
 async fn ask(check: &Check) -> Option<String> {
-    match timeout(PROBE_TIMEOUT, (check.probe)()).await {
-        Ok(Ok(())) => None,
-        Ok(Err(error)) => Some(error),
+    // A panic of one check must not end the task that asks them all.
+    let probe = AssertUnwindSafe(async { (check.probe)().await }).catch_unwind();
+    match timeout(PROBE_TIMEOUT, probe).await {
+        Ok(Ok(Ok(()))) => None,
+        Ok(Ok(Err(error))) => Some(error),
+        Ok(Err(_panic)) => Some("could not be checked: the check panicked".to_owned()),
         Err(_elapsed) => Some("does not answer in time".to_owned()),
     }
 }
@@ -231,6 +237,12 @@ impl std::fmt::Debug for Health {
 
 #[cfg(test)]
 mod tests {
+    use tonic::Request;
+    use tonic_health::{
+        pb::{HealthCheckRequest, health_server::Health as _},
+        server::HealthService,
+    };
+
     use super::*;
 
     #[tokio::test]
@@ -240,6 +252,31 @@ mod tests {
         health.leave(State::Draining).await;
         health.set(Report { state: State::Ready, dependencies: Vec::new() }).await;
         assert_eq!(health.report().state, State::Draining);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn what_was_told_last_is_what_is() {
+        let reporter = HealthReporter::new();
+        let service = HealthService::from_health_reporter(reporter.clone());
+        let health = Health::new("x-0", Role::PROCESS, reporter, Metrics::new().unwrap()).await;
+        for _ in 0..2_000 {
+            let set = |state| {
+                let health = health.clone();
+                tokio::spawn(async move { health.set(Report { state, dependencies: Vec::new() }).await })
+            };
+            let (ready, not_ready) = (set(State::Ready), set(State::NotReady));
+            ready.await.unwrap();
+            not_ready.await.unwrap();
+            let told = service.check(Request::new(HealthCheckRequest::default())).await.unwrap();
+            let serves = told.into_inner().status == ServingStatus::Serving as i32;
+            assert_eq!(serves, health.report().state.serves());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_check_that_panics_is_one_that_fails() {
+        let broken = Check::new("x", Severity::Required, || async { panic!("a bug in a check") });
+        assert!(ask(&broken).await.is_some_and(|error| error.contains("panicked")));
     }
 
     fn check(severity: Severity) -> Check {

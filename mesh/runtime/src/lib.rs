@@ -3,7 +3,7 @@
 //! A service implements [`service::Service`]; [`replica::start`] then gives it everything else:
 //! - [`settings`]: typed settings with defaults and checks; [`layered`] reads them from file, environment and flags.
 //! - [`stores`]: the durable database, the shared tier, and answers kept for repeated requests.
-//! - `layers`: trace, measure, catch panic, deadline, shed, authenticate, authorize.
+//! - `connections`: HTTP/2 connections with a bound, an age and an end. `layers`: what every call passes.
 //! - [`identity`]: callers, tokens, and the access rules that the contract declares.
 //! - [`status`]: errors with the details that callers can act on.
 //! - [`health`], [`admin`], [`telemetry`]: what operators and orchestrators look at.
@@ -11,6 +11,7 @@
 
 pub mod admin;
 pub mod clock;
+mod connections;
 pub mod health;
 pub mod identity;
 pub mod layered;

@@ -1,20 +1,19 @@
 //! One replica of one service: started on a listener, drained, stopped.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use tokio::{
     net::TcpListener,
-    sync::Semaphore,
     task::JoinHandle,
     time::{sleep, timeout},
 };
-use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::Clock,
+    connections::{self, Ending},
     health::{Health, State},
     identity::{self, Trust},
-    layers::Layers,
+    layers::{Admission, Layers, Load},
     notices::Notices,
     peers::{self, Peers},
     server::{self, ServerSettings},
@@ -27,6 +26,9 @@ use crate::{
 
 /// The service whose keys everybody needs.
 const AUTH: &str = "auth";
+
+/// How long what is cut off at the drain deadline may take to be gone: it only has to be dropped.
+const CUT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What the replicas of a process share.
 #[derive(Clone, Debug)]
@@ -67,7 +69,7 @@ pub struct Replica {
     health: Health,
     trust: Trust,
     tasks: Tasks,
-    stop: CancellationToken,
+    ending: Ending,
     server: JoinHandle<()>,
     settings: ServerSettings,
 }
@@ -91,23 +93,34 @@ pub async fn start<S: Service>(
 
     let reporter = tonic_health::server::HealthReporter::new();
     let health = Health::new(&place.name, role, reporter.clone(), process.metrics.clone()).await;
+    let load = process.server.load_reports.then(Arc::<Load>::default);
     let layers = Layers {
         role,
         metrics: process.metrics.rpc(),
         clock: process.clock.clone(),
         trust: trust.clone(),
-        in_flight: Arc::new(Semaphore::new(process.server.calls_in_flight_max)),
+        admission: Arc::new(Admission::new(
+            process.server.calls_in_flight_max,
+            process.server.adaptive_concurrency,
+        )),
+        load: load.clone(),
+        unary_deadline: process.server.unary_deadline(),
     };
-    let routes = server::assemble(started.routes, reporter, &layers)?;
-    let stop = CancellationToken::new();
-    let server = tokio::spawn(serve(place.name.clone(), place.listener, routes, stop.clone()));
+    let router = server::assemble(started.routes, reporter, &layers)?;
+    let ending = Ending::default();
+    let limits = process.server.connections();
+    let server = tokio::spawn(connections::serve(place.listener, router, limits, ending.clone()));
 
+    if let Some(load) = load {
+        tasks.spawn("sample_load", |stop| async move { load.sample(stop).await });
+    }
     if S::NAME != AUTH
         && let Some(auth) = place.peers.find(AUTH)
     {
         tasks.spawn("watch_trust", |stop| identity::watch::run(auth, trust.clone(), stop));
     }
     let mut checks = checks::<S>(&place.database, &process.shared, &place.peers, &trust);
+    checks.push(loops(tasks.clone()));
     checks.extend(started.checks);
     tasks.spawn("check_dependencies", |stop| health.clone().run(checks, stop));
     Ok(Replica {
@@ -117,16 +130,10 @@ pub async fn start<S: Service>(
         health,
         trust,
         tasks,
-        stop,
+        ending,
         server,
         settings: process.server.clone(),
     })
-}
-
-async fn serve(name: String, listener: TcpListener, routes: tonic::service::Routes, stop: CancellationToken) {
-    if let Err(error) = server::serve(listener, routes, stop.cancelled_owned()).await {
-        tracing::error!(replica = name, %error, "a server ended with an error");
-    }
 }
 
 fn dependencies(process: &Process, place: &Place, tasks: &Tasks, trust: &Trust) -> Dependencies {
@@ -169,6 +176,17 @@ fn checks<S: Service>(database: &Database, shared: &Shared, channels: &Peers, tr
     checks
 }
 
+/// Whether all background loops still do what they are for.
+fn loops(tasks: Tasks) -> Check {
+    Check::new("background loops", Severity::Required, move || {
+        let panicked = tasks.panicked();
+        async move {
+            panicked
+                .map_or(Ok(()), |name| Err(format!("{name} panicked and runs no more; restart the replica")))
+        }
+    })
+}
+
 impl Replica {
     /// Its name, such as `quota-0`.
     #[must_use]
@@ -206,27 +224,50 @@ impl Replica {
         self.tasks.stop();
     }
 
-    /// Withdraws, finishes what it has begun, and stops; within the drain deadline.
+    /// Withdraws, takes calls for the lame duck time, tells every connection to go, finishes what it has begun,
+    /// and cuts off what is left at the drain deadline.
     pub async fn drain(self) {
         self.withdraw().await;
         sleep(Duration::from_millis(self.settings.lame_duck_ms)).await;
+        self.ending.drain.cancel();
         self.health.end_watches().await;
-        self.stop.cancel();
-        let abort = self.server.abort_handle();
-        let finished = async {
-            if let Err(error) = self.server.await {
-                tracing::error!(replica = self.name, %error, "a server did not end by itself");
+        let (name, server) = (self.name, self.server);
+        let mut finished = pin!(async {
+            if let Err(error) = server.await {
+                tracing::error!(replica = name, %error, "a server did not end by itself");
             }
             self.tasks.stopped().await;
-        };
-        if timeout(Duration::from_secs(self.settings.drain_seconds), finished).await.is_err() {
+        });
+        let drain_seconds = self.settings.drain_seconds;
+        if timeout(Duration::from_secs(drain_seconds), &mut finished).await.is_err() {
             tracing::warn!(
-                replica = self.name,
-                drain_seconds = self.settings.drain_seconds,
-                "calls are still under way at the drain deadline; they end with the process"
+                replica = name,
+                drain_seconds,
+                "calls still under way at the drain deadline are cut"
             );
-            abort.abort();
+            self.ending.cut.cancel();
+            self.tasks.cut();
+            if timeout(CUT_TIMEOUT, finished).await.is_err() {
+                tracing::error!(replica = name, "a call or a loop does not yield; it ends with the process");
+            }
         }
         self.health.leave(State::Stopped).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_replica_whose_loop_panicked_is_not_well() {
+        let tasks = Tasks::default();
+        let check = loops(tasks.clone());
+        assert_eq!((check.severity, (check.probe)().await), (Severity::Required, Ok(())));
+        tasks.spawn("settle", |_| async { panic!("a bug in a loop") });
+        tasks.stop();
+        tasks.stopped().await;
+        let error = (check.probe)().await.unwrap_err();
+        assert!(error.starts_with("settle panicked"), "{error}");
     }
 }

@@ -158,7 +158,7 @@ fn is_ready(admin: u16) -> bool {
     asked.is_ok() && answer.ends_with(b"200")
 }
 
-fn resident_mb(process: u32) -> Result<f64> {
+pub(super) fn resident_mb(process: u32) -> Result<f64> {
     let status = fs::read_to_string(format!("/proc/{process}/status"))?;
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).context("VmRSS")?;
     let kilobytes: f64 = line.split_whitespace().nth(1).context("VmRSS has a value")?.parse()?;

@@ -110,12 +110,12 @@ async fn a_draining_replica_finishes_its_calls_and_loses_none() {
 #[tokio::test]
 async fn calls_follow_the_resolver_when_the_set_is_replaced() {
     let (old, new) = (Replica::start().await, Replica::start().await);
-    let resolver = ManualResolver::new([Address::from(old.address)]);
+    let resolver = ManualResolver::new([old.address.into()]);
     let channel = builder().resolver(resolver.clone()).build();
     check(&channel, "").await.unwrap();
     assert_eq!(old.seen.count(), 1);
 
-    resolver.replace([Address::from(new.address)]);
+    resolver.replace([new.address.into()]);
     until(|| state_of(&channel, &old).is_none() && state_of(&channel, &new) == Some(ConnectionState::Ready))
         .await;
     while new.seen.count() == 0 {
@@ -126,12 +126,25 @@ async fn calls_follow_the_resolver_when_the_set_is_replaced() {
         check(&channel, "").await.unwrap();
     }
     assert_eq!(old.seen.count(), before);
+}
 
+#[tokio::test]
+async fn an_empty_set_changes_nothing_and_a_channel_that_begins_with_one_says_so() {
+    let replica = Replica::start().await;
+    let resolver = ManualResolver::new([replica.address.into()]);
+    let channel = builder().resolver(resolver.clone()).build();
+    check(&channel, "").await.unwrap();
     resolver.replace([]);
-    until(|| channel.status().is_empty()).await;
-    let empty = builder().resolver(resolver).ready_wait(std::time::Duration::ZERO).build();
+    for _ in 0..20 {
+        check(&channel, "").await.unwrap();
+    }
+    drop(resolver);
+    check(&channel, "").await.unwrap();
+
+    let empty =
+        builder().endpoints(std::iter::empty::<Address>()).ready_wait(std::time::Duration::ZERO).build();
     let status = check(&empty, "").await.unwrap_err();
-    assert_eq!((status.code(), status.message()), (Code::Unavailable, "health has no replicas"));
+    assert_eq!((status.code(), status.message()), (Code::Unavailable, "health has no endpoints"));
 }
 
 #[tokio::test]

@@ -1,22 +1,29 @@
 //! Requests that no server processed are sent again; why none could be sent is said by name.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use plexus_client::{
     ConnectionState,
-    picker::{Candidates, Pick},
+    endpoint::Endpoint,
+    pick::{PickArgs, Picker, Policy},
 };
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, time::Instant};
 use tonic::{Code, transport::Server};
 
 use crate::replica::{Replica, builder, check, serve, until};
 
-/// Prefers the replicas in the order in which they connected.
+/// Prefers the replicas in the resolver's order.
 struct InOrder;
 
-impl Pick for InOrder {
-    fn pick(&self, candidates: &dyn Candidates) -> Option<usize> {
-        (0..candidates.count()).find(|&index| candidates.get(index).is_ready)
+impl Policy for InOrder {
+    fn picker(&self, _: &[Arc<Endpoint>], _: Instant) -> Box<dyn Picker> {
+        Box::new(InOrder)
+    }
+}
+
+impl Picker for InOrder {
+    fn pick(&self, args: &PickArgs<'_>) -> Option<usize> {
+        args.next_available(0)
     }
 }
 
@@ -40,7 +47,7 @@ async fn resetting(reason: h2::Reason) -> (SocketAddr, tokio::runtime::Runtime) 
 
 async fn preferring(first: SocketAddr, second: &Replica) -> plexus_client::Channel {
     let resolver = plexus_client::ManualResolver::new([first.into()]);
-    let channel = builder().resolver(resolver.clone()).picker(InOrder).build();
+    let channel = builder().resolver(resolver.clone()).policy(InOrder).build();
     channel.ready().await;
     resolver.replace([first.into(), second.address.into()]);
     until(|| channel.status().iter().filter(|at| at.state == ConnectionState::Ready).count() == 2).await;
@@ -121,7 +128,7 @@ async fn without_a_ready_replica_the_error_names_each_one_and_its_last_error() {
         check(&channel, ""),
     );
     let status = impatient.await.unwrap_err();
-    assert_eq!(status.code(), Code::Unavailable);
+    assert_eq!(status.code(), Code::DeadlineExceeded);
     for address in addresses {
         assert!(status.message().contains(&address.to_string()), "{status:?}");
     }

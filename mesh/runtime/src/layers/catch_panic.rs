@@ -9,16 +9,17 @@ use axum::{
 use futures_util::FutureExt as _;
 
 use super::{Layers, Response, refuse};
-use crate::status::{Code, Problem, Reason};
+use crate::{
+    status::{Code, Problem, Reason},
+    tasks::panic_message,
+};
 
 pub(super) async fn catch_panic(State(_): State<Layers>, request: Request, next: Next) -> Response {
     // What the handler shared is behind locks that do not poison, or belongs to this call alone.
     match AssertUnwindSafe(next.run(request)).catch_unwind().await {
         Ok(response) => response,
         Err(panic) => {
-            let message = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-            let message = message.or_else(|| panic.downcast_ref::<String>().cloned());
-            tracing::error!(panic = message.unwrap_or_default(), "a handler panicked");
+            tracing::error!(panic = panic_message(&*panic), "a handler panicked");
             refuse(Problem::new(
                 Code::Internal,
                 Reason::Internal,

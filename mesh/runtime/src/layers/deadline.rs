@@ -1,4 +1,6 @@
 //! Ends a call when its `grpc-timeout` is over, and hands the deadline on to the calls that its handler makes.
+//!
+//! A unary call without one gets the deadline of the settings; a stream without one has no end.
 
 use std::{
     pin::Pin,
@@ -14,21 +16,22 @@ use http::{HeaderMap, HeaderValue};
 use http_body::{Body as HttpBody, Frame};
 use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 
-use super::{Layers, Response, refuse};
+use super::{Layers, Response, kind::Kind, refuse};
 use crate::status::{Code, Problem, Reason};
 
 /// The header in which a gRPC client says how long it waits.
 const GRPC_TIMEOUT: &str = "grpc-timeout";
 
-pub(super) async fn deadline(State(_): State<Layers>, request: Request, next: Next) -> Response {
-    let Some(header) = request.headers().get(GRPC_TIMEOUT) else {
-        return next.run(request).await;
-    };
-    let Some(timeout) = plexus_client::deadline::parse(header) else {
-        return refuse(Problem::invalid(
-            GRPC_TIMEOUT,
-            "must be 1 to 8 digits and a unit of H, M, S, m, u or n, such as 500m",
-        ));
+pub(super) async fn deadline(State(layers): State<Layers>, request: Request, next: Next) -> Response {
+    let timeout = match request.headers().get(GRPC_TIMEOUT) {
+        Some(header) => match plexus_client::deadline::parse(header) {
+            Some(timeout) => timeout,
+            None => return refuse(malformed()),
+        },
+        None => match layers.unary_deadline {
+            Some(timeout) if Kind::of(request.uri().path()) == Kind::Unary => timeout,
+            _ => return next.run(request).await,
+        },
     };
     let deadline = Instant::now() + timeout;
     let handled = plexus_client::deadline::scope(Some(deadline), next.run(request));
@@ -41,6 +44,10 @@ pub(super) async fn deadline(State(_): State<Layers>, request: Request, next: Ne
         }),
         Err(_elapsed) => refuse(exceeded()),
     }
+}
+
+fn malformed() -> Problem {
+    Problem::invalid(GRPC_TIMEOUT, "must be 1 to 8 digits and a unit of H, M, S, m, u or n, such as 500m")
 }
 
 fn exceeded() -> Problem {

@@ -1,23 +1,28 @@
 //! What every call passes before its handler, outermost first:
-//! trace, measure, catch panic, deadline, shed, authenticate, authorize.
+//! trace, measure, report, catch panic, deadline, shed, authenticate, authorize.
 //!
 //! Each layer is one function in a file of its own; this page only puts them in order.
 
+mod admission;
 mod authenticate;
 mod authorize;
 mod catch_panic;
+mod concurrency;
 mod deadline;
+mod kind;
+mod load;
 mod measure;
 mod outcome;
+mod report;
 mod shed;
 mod trace;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{Router, body::Body, extract::Request, middleware::from_fn_with_state};
-use tokio::sync::Semaphore;
 use tonic::Status;
 
+pub(crate) use self::{admission::Admission, load::Load};
 use crate::{
     clock::Clock,
     identity::{Methods, Trust},
@@ -34,18 +39,30 @@ pub(crate) struct Layers {
     pub(crate) metrics: RpcMetrics,
     pub(crate) clock: Clock,
     pub(crate) trust: Trust,
-    pub(crate) in_flight: Arc<Semaphore>,
+    pub(crate) admission: Arc<Admission>,
+    /// What load reports are made of; `None` when answers carry none.
+    pub(crate) load: Option<Arc<Load>>,
+    /// The deadline of a unary call whose caller sets none.
+    pub(crate) unary_deadline: Option<Duration>,
 }
 
 /// Puts the layers around `router`.
 pub(crate) fn wrap(router: Router, layers: &Layers) -> Router {
     // The layer added last is the outermost.
-    router
+    let router = router
         .layer(from_fn_with_state(layers.clone(), authorize::authorize))
         .layer(from_fn_with_state(layers.clone(), authenticate::authenticate))
         .layer(from_fn_with_state(layers.clone(), shed::shed))
         .layer(from_fn_with_state(layers.clone(), deadline::deadline))
-        .layer(from_fn_with_state(layers.clone(), catch_panic::catch_panic))
+        .layer(from_fn_with_state(layers.clone(), catch_panic::catch_panic));
+    let router = match &layers.load {
+        Some(load) => {
+            let reporter = report::Reporter::new(Arc::clone(&layers.admission), Arc::clone(load));
+            router.layer(from_fn_with_state(reporter, report::report))
+        }
+        None => router,
+    };
+    router
         .layer(from_fn_with_state(layers.clone(), measure::measure))
         .layer(from_fn_with_state(layers.clone(), trace::trace))
 }

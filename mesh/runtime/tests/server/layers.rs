@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use plexus_proto::auth::v1::{
-    GetJwksRequest, GetRoleRequest, ListRolesRequest, SetRoleRequest, WatchTrustRequest,
+    DeleteRoleRequest, GetJwksRequest, GetRoleRequest, ListRolesRequest, SetRoleRequest, WatchTrustRequest,
     role_service_client::RoleServiceClient, trust_service_client::TrustServiceClient,
 };
 use plexus_runtime::server::ServerSettings;
@@ -11,7 +11,7 @@ use plexus_testkit::Harness;
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt as _;
 
-use crate::sample::Sample;
+use crate::{one_connection::OneConnection, sample::Sample};
 
 const READ: &str = "auth.roles.read";
 const WRITE: &str = "auth.roles.write";
@@ -104,21 +104,21 @@ async fn a_stream_ends_at_its_deadline_too() {
 }
 
 #[tokio::test]
-async fn a_full_server_refuses_at_once_and_says_when_to_come_back() {
-    let server = ServerSettings { calls_in_flight_max: 1, lame_duck_ms: 0, ..ServerSettings::default() };
+async fn a_unary_call_without_a_deadline_gets_that_of_the_server_and_a_stream_does_not() {
+    let server = ServerSettings { unary_deadline_seconds: 1, lame_duck_ms: 0, ..ServerSettings::default() };
     let mesh = Harness::of::<Sample>().server(server).start().await.unwrap();
-    let mut trust = TrustServiceClient::new(mesh.service_channel("ai"));
-    let stream = trust.watch_trust(WatchTrustRequest {}).await.unwrap();
+    let watcher = OneConnection::open(mesh.address(), &mesh.token("service:ai", &[])).await.unwrap();
+    let mut stream = watcher.trust().watch_trust(WatchTrustRequest {}).await.unwrap().into_inner();
+    assert_eq!(stream.message().await.unwrap().unwrap().sequence, 1);
 
-    let refused = trust.get_jwks(GetJwksRequest {}).await.unwrap_err();
-    assert_eq!((refused.code(), reason(&refused).as_str()), (Code::ResourceExhausted, "OVERLOADED"));
-    assert!(refused.get_details_retry_info().is_some());
+    let person =
+        OneConnection::open(mesh.address(), &mesh.token("user:alice", &[READ, WRITE])).await.unwrap();
+    let late = person.roles().list_roles(ListRolesRequest::default()).await.unwrap_err();
+    assert_eq!(late.code(), Code::DeadlineExceeded);
 
-    drop(stream);
-    // The place is free once the server has seen the end of the stream.
-    while trust.get_jwks(GetJwksRequest {}).await.is_err() {
-        tokio::task::yield_now().await;
-    }
+    // The stream is older than the call was, and still open.
+    person.roles().delete_role(DeleteRoleRequest::default()).await.unwrap();
+    assert_eq!(stream.message().await.unwrap().unwrap().sequence, 2);
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! A small service: some methods of the contract, with bodies that tests need.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use plexus_proto::auth::v1::{
     DeleteRoleRequest, DeleteRoleResponse, GetJwksRequest, GetJwksResponse, GetRoleRequest,
@@ -17,7 +17,7 @@ use plexus_runtime::{
     tasks::Tasks,
 };
 use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, service::Routes};
 
@@ -45,7 +45,7 @@ impl Service for Sample {
     }
 
     async fn start(_: NoSettings, with: Dependencies) -> Result<Started, StartError> {
-        let methods = Methods { tasks: with.tasks };
+        let methods = Methods { tasks: with.tasks, farewell: Arc::default() };
         let routes = Routes::new(RoleServiceServer::new(methods.clone()));
         Ok(Started::new(routes.add_service(TrustServiceServer::new(methods))))
     }
@@ -54,6 +54,8 @@ impl Service for Sample {
 #[derive(Clone)]
 struct Methods {
     tasks: Tasks,
+    /// Ends all open streams.
+    farewell: Arc<Notify>,
 }
 
 #[tonic::async_trait]
@@ -74,16 +76,25 @@ impl RoleService for Methods {
         }))
     }
 
-    /// Never answers.
-    async fn list_roles(&self, _: Request<ListRolesRequest>) -> Result<Response<ListRolesResponse>, Status> {
+    /// Answers after as many milliseconds as a page is to hold, and never when that is not said.
+    async fn list_roles(
+        &self,
+        request: Request<ListRolesRequest>,
+    ) -> Result<Response<ListRolesResponse>, Status> {
+        if let Ok(latency_ms @ 1..) = u64::try_from(request.get_ref().page_size) {
+            tokio::time::sleep(Duration::from_millis(latency_ms)).await;
+            return Ok(Response::new(ListRolesResponse::default()));
+        }
         tokio::time::sleep(FOREVER).await;
         Err(Status::internal("the test waited for an hour"))
     }
 
+    /// Ends every open stream of `WatchTrust` with a last message.
     async fn delete_role(
         &self,
         _: Request<DeleteRoleRequest>,
     ) -> Result<Response<DeleteRoleResponse>, Status> {
+        self.farewell.notify_waiters();
         Ok(Response::new(DeleteRoleResponse {}))
     }
 }
@@ -96,17 +107,20 @@ impl TrustService for Methods {
         Ok(Response::new(GetJwksResponse::default()))
     }
 
-    /// One message at once, then nothing until the service stops.
+    /// One message at once, then nothing until the service stops or says farewell.
     async fn watch_trust(
         &self,
         _: Request<WatchTrustRequest>,
     ) -> Result<Response<Self::WatchTrustStream>, Status> {
-        let (sender, receiver) = mpsc::channel(1);
+        let (sender, receiver) = mpsc::channel(2);
+        let farewell = Arc::clone(&self.farewell).notified_owned();
         sender.send(Ok(TrustBundle { sequence: 1, ..Default::default() })).await.unwrap();
         let stopping = self.tasks.stopping().clone();
         tokio::spawn(async move {
-            stopping.cancelled().await;
-            drop(sender);
+            tokio::select! {
+                () = stopping.cancelled() => {}
+                () = farewell => sender.send(Ok(TrustBundle { sequence: 2, ..Default::default() })).await.unwrap(),
+            }
         });
         Ok(Response::new(ReceiverStream::new(receiver)))
     }

@@ -1,15 +1,18 @@
-//! How bytes reach a replica: the boundary for TLS, unix sockets and simulated networks.
+//! How bytes reach a replica: the boundary for sockets, TLS and simulated networks.
 
 use std::{io, time::Duration};
 
 use futures_util::future::BoxFuture;
 use http::uri::Scheme;
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::address::Address;
+
+mod socket;
+#[cfg(feature = "tls")]
+pub mod tls;
+
+pub use socket::SocketConnector;
 
 /// How long a connection attempt may take, from the first packet until the server's HTTP/2 preface.
 ///
@@ -33,19 +36,5 @@ pub trait Connect: Send + Sync + 'static {
     /// What requests name as `:scheme`; a connector that speaks TLS says `https`.
     fn scheme(&self) -> Scheme {
         Scheme::HTTP
-    }
-}
-
-/// Plaintext TCP, with `TCP_NODELAY` since gRPC writes whole messages.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct TcpConnector;
-
-impl Connect for TcpConnector {
-    fn connect(&self, address: Address) -> BoxFuture<'static, io::Result<BoxIo>> {
-        Box::pin(async move {
-            let stream = TcpStream::connect(address.as_str()).await?;
-            stream.set_nodelay(true)?;
-            Ok(Box::new(stream) as BoxIo)
-        })
     }
 }
