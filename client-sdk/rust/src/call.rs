@@ -55,7 +55,7 @@ pub(crate) async fn run(
         record: &mut record,
         tried: Vec::new(),
         attempts: CallAttempts::new(&plan.attempts, plan.is_idempotent),
-        met: String::new(),
+        met: Vec::new(),
         next: None,
     };
     let answered = within(deadline.head, &core.name, race.run()).instrument(span).await;
@@ -99,8 +99,8 @@ struct Race<'a> {
     /// Where it was sent.
     tried: Vec<Address>,
     attempts: CallAttempts<'a>,
-    /// What earlier attempts met, for the error.
-    met: String,
+    /// What earlier attempts met and how often in a row, for the error.
+    met: Vec<(String, usize)>,
     /// When the next attempt begins, if no other is answered before.
     next: Option<(Instant, Kind)>,
 }
@@ -235,7 +235,7 @@ impl<'a> Race<'a> {
                 if !self.goes_on(Outcome::Failed { code, pushback: answer.pushback }, is_last) {
                     return Some(Ok(answer));
                 }
-                self.note(&answer.attempt.endpoint, code, "");
+                self.note(&answer.attempt.endpoint, code);
                 answer.attempt.finish(code, "");
                 None
             }
@@ -247,7 +247,7 @@ impl<'a> Race<'a> {
                 if !self.goes_on(outcome, is_last) {
                     return Some(Err(self.failed(status)));
                 }
-                self.note(&endpoint, status.code(), status.message());
+                self.note(&endpoint, status.code());
                 None
             }
         }
@@ -272,9 +272,15 @@ impl<'a> Race<'a> {
         true
     }
 
-    fn note(&mut self, endpoint: &Endpoint, code: Code, message: &str) {
-        let said = format!("; before that, {} said {} {message}", endpoint.address(), code_name(code));
-        self.met.push_str(said.trim_end());
+    fn note(&mut self, endpoint: &Endpoint, code: Code) {
+        let said = format!("{} {}", endpoint.address(), code_name(code));
+        if let Some((last, count)) = self.met.last_mut()
+            && *last == said
+        {
+            *count += 1;
+        } else {
+            self.met.push((said, 1));
+        }
     }
 
     /// The status with what earlier attempts met.
@@ -282,7 +288,8 @@ impl<'a> Race<'a> {
         if self.met.is_empty() {
             return status;
         }
-        Status::new(status.code(), format!("{}{}", status.message(), self.met))
+        let met: Vec<_> = self.met.iter().map(|(said, count)| format!("{said} x{count}")).collect();
+        Status::new(status.code(), format!("{} (before that: {})", status.message(), met.join(", ")))
     }
 }
 
