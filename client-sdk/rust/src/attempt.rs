@@ -167,8 +167,7 @@ impl Drop for Attempt {
         if self.deadline.is_some_and(|deadline| deadline <= now) {
             self.finish(Code::DeadlineExceeded, "the deadline passed");
         } else if !self.is_answered {
-            // What has not answered for so long has at least that latency.
-            self.endpoint.load().at_least(now.saturating_duration_since(self.sent_at), now);
+            self.endpoint.load().overtaken(now.saturating_duration_since(self.sent_at), now);
         }
     }
 }

@@ -25,8 +25,8 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use crate::{
     address::Address,
     connect::{BoxIo, Connect},
-    preface::WithPreface,
     request_body::RequestBody,
+    watched::{Goaway, Watched},
 };
 
 /// How often a connection is probed by a PING (the least that gRPC's proposal A8 allows a client);
@@ -55,6 +55,7 @@ pub(crate) struct Connection {
     streams: AtomicUsize,
     /// How many streams the server allows at once.
     streams_max: Arc<AtomicUsize>,
+    goaway: Arc<Goaway>,
 }
 
 /// Drives a connection until it ends or the server says GOAWAY.
@@ -93,7 +94,7 @@ impl Connection {
 
     /// Whether a request can be sent now.
     pub(crate) fn is_open(&self) -> bool {
-        !self.sender.is_closed()
+        !self.goaway.is_said() && !self.sender.is_closed()
     }
 
     /// How many calls use it.
@@ -128,7 +129,7 @@ impl Drop for Stream {
 }
 
 async fn handshake(io: BoxIo) -> Result<(Arc<Connection>, Driver), ConnectError> {
-    let (io, preface) = WithPreface::new(io);
+    let (io, preface, goaway) = Watched::new(io);
     let (sender, mut connection) = Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .keep_alive_interval(KEEPALIVE_INTERVAL)
@@ -155,5 +156,15 @@ async fn handshake(io: BoxIo) -> Result<(Arc<Connection>, Driver), ConnectError>
             return Err(ConnectError::Closed);
         }
     }
-    Ok((Arc::new(Connection { sender, streams: AtomicUsize::new(0), streams_max }), driver))
+    let connection =
+        Connection { sender, streams: AtomicUsize::new(0), streams_max, goaway: Arc::clone(&goaway) };
+    // Dropping the driver gives back the requests that wait in it; those in flight go on.
+    let driver = async move {
+        tokio::select! {
+            biased;
+            ended = driver => ended,
+            () = goaway.said() => Ok(()),
+        }
+    };
+    Ok((Arc::new(connection), Box::pin(driver)))
 }

@@ -53,7 +53,6 @@ mod plan;
 #[cfg(feature = "plexus")]
 pub mod plexus;
 mod pool;
-mod preface;
 mod random;
 mod ready;
 mod request_body;
@@ -67,6 +66,7 @@ pub mod subset;
 mod supervise;
 pub mod telemetry;
 pub mod token;
+mod watched;
 
 pub use address::{Address, AddressError};
 pub use builder::ChannelBuilder;

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -30,6 +30,10 @@ pub const PENALTY: Duration = Duration::from_secs(5);
 /// such that take 30 ms. A latency's own decay would keep it away for a minute and a half.
 pub const PENALTY_DECAY: Duration = Duration::from_secs(1);
 
+/// So often the latency of a replica whose calls are overtaken is doubled: 10 ms become 10 s, which no
+/// replica's cost outweighs.
+const OVERTAKEN_DOUBLINGS_MAX: u32 = 10;
+
 /// The load of one replica, shared by its connections and its calls. No method takes a lock.
 ///
 /// Each call's outcome goes to [`record`](Self::record) or to [`penalize`](Self::penalize).
@@ -39,6 +43,8 @@ pub struct Load {
     in_flight: AtomicUsize,
     latency: Decaying,
     penalty: Decaying,
+    /// Calls in a row that another attempt overtook.
+    overtaken: AtomicU32,
     report: LatestReport,
 }
 
@@ -51,6 +57,7 @@ impl Load {
             in_flight: AtomicUsize::new(0),
             latency: Decaying::new(LATENCY_DECAY),
             penalty: Decaying::new(PENALTY_DECAY),
+            overtaken: AtomicU32::new(0),
             report: LatestReport::new(now),
         }
     }
@@ -90,6 +97,9 @@ impl Load {
     /// Takes the time from sending a request to the head of its response. A peak counts at once,
     /// recovery by and by (peak EWMA, as in Finagle).
     pub fn record(&self, latency: Duration, now: Instant) {
+        if self.overtaken.load(Ordering::Relaxed) != 0 {
+            self.overtaken.store(0, Ordering::Relaxed);
+        }
         self.latency.average(latency.as_secs_f32(), self.ticks(now));
     }
 
@@ -104,6 +114,7 @@ impl Load {
     pub fn forget(&self) {
         self.latency.clear();
         self.penalty.clear();
+        self.overtaken.store(0, Ordering::Relaxed);
         self.report.clear();
     }
 
@@ -113,9 +124,14 @@ impl Load {
         &self.report
     }
 
-    /// Takes that a call has not been answered for so long: a peak if its latency was believed to be less.
-    pub fn at_least(&self, elapsed: Duration, now: Instant) {
-        self.latency.raise(elapsed.as_secs_f32(), self.ticks(now));
+    /// Takes that a call was given up which had not been answered for so long, since another attempt was
+    /// faster: its latency is more than that, but nobody saw how much more. Each further such call in a
+    /// row doubles what is believed (as TCP doubles its timeout, RFC 6298), or a replica whose calls are
+    /// all overtaken would look hardly slower than those that overtake it.
+    pub fn overtaken(&self, elapsed: Duration, now: Instant) {
+        let doublings = self.overtaken.fetch_add(1, Ordering::Relaxed).min(OVERTAKEN_DOUBLINGS_MAX);
+        let believed = elapsed.saturating_mul(1 << doublings);
+        self.latency.raise(believed.as_secs_f32(), self.ticks(now));
     }
 
     /// Counts a call until the guard is dropped.

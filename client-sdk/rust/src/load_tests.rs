@@ -143,3 +143,15 @@ proptest! {
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_replica_whose_calls_are_overtaken_costs_twice_as_much_each_time_until_it_answers() {
+    let (load, now) = (Load::new(Instant::now()), Instant::now());
+    for expected_ms in [10.0, 20.0, 40.0, 80.0] {
+        load.overtaken(Duration::from_millis(10), now);
+        assert!((load.cost(1, now) * 1000.0 - expected_ms).abs() < 0.01, "{}", load.cost(1, now));
+    }
+    load.record(Duration::from_millis(5), now);
+    load.overtaken(Duration::from_millis(100), now);
+    assert!((load.cost(1, now) - 0.1).abs() < 1e-4, "one call alone is what it is");
+}
