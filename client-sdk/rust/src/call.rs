@@ -1,6 +1,6 @@
 //! One logical call: its attempts, one after the other or side by side, until one is answered.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{future::Future, pin::pin, sync::Arc, time::Duration};
 
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use http::{HeaderValue, Request, Response, Uri, header, request::Parts};
@@ -46,7 +46,7 @@ pub(crate) async fn run(
     let Call { parts, deadline, plan, permit } = call;
     let outgoing = Outgoing::new(body, &core.replay_memory);
     let span = record.span().clone();
-    let race = Race {
+    let mut race = Race {
         core: &core,
         parts,
         deadline,
@@ -58,7 +58,20 @@ pub(crate) async fn run(
         met: Vec::new(),
         next: None,
     };
-    let answered = within(deadline.head, &core.name, race.run()).instrument(span).await;
+    // By reference at each step: a future that is handed on by value has room for it twice.
+    let answered = {
+        let mut running = pin!(race.run().instrument(span));
+        match deadline.head {
+            Some(deadline) => {
+                tokio::time::timeout_at(deadline, running.as_mut()).await.unwrap_or_else(|_| {
+                    let text = format!("{} did not answer before the deadline", core.name);
+                    Err(Status::deadline_exceeded(text))
+                })
+            }
+            None => running.await,
+        }
+    };
+    drop(race);
     match answered {
         Ok(answer) => {
             outgoing.commit(answer.number);
@@ -72,19 +85,6 @@ pub(crate) async fn run(
             record.finish(status.code(), status.message());
             Err(status)
         }
-    }
-}
-
-async fn within(
-    deadline: Option<Instant>,
-    target: &str,
-    race: impl Future<Output = Result<Answer, Status>>,
-) -> Result<Answer, Status> {
-    match deadline {
-        Some(deadline) => tokio::time::timeout_at(deadline, race).await.unwrap_or_else(|_| {
-            Err(Status::deadline_exceeded(format!("{target} did not answer before the deadline")))
-        }),
-        None => race.await,
     }
 }
 
@@ -117,7 +117,7 @@ struct Place {
 }
 
 impl<'a> Race<'a> {
-    async fn run(mut self) -> Result<Answer, Status> {
+    async fn run(&mut self) -> Result<Answer, Status> {
         self.complete_head().await?;
         self.core.budget.deposit(Instant::now());
         let hash = self.core.hash(&self.parts.headers, self.outgoing).await;

@@ -68,10 +68,14 @@ pub(crate) async fn endpoint(
             changed.await;
         }
     };
-    let picked = match limit {
-        Some(limit) => tokio::time::timeout_at(limit, waiting).await.ok(),
-        None => Some(waiting.await),
-    };
+    // Boxed, or every call would carry the room that a wait needs.
+    let picked = Box::pin(async {
+        match limit {
+            Some(limit) => tokio::time::timeout_at(limit, waiting).await.ok(),
+            None => Some(waiting.await),
+        }
+    });
+    let picked = picked.await;
     match picked {
         Some(picked) => {
             call.picked(PickResult::Found);
