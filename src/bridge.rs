@@ -7,7 +7,7 @@ use plexus_bridge::{Backends, Bridge};
 use plexus_client::{Address, Channel};
 use plexus_runtime::{
     health::{Health, State},
-    peers::is_reachable,
+    peers::{self, is_reachable},
     service::{Check, Severity},
     telemetry::{Metrics, Role},
 };
@@ -35,8 +35,9 @@ impl RunningBridge {
     ) -> Result<Self> {
         let address = reachable(&listener.local_addr()?.to_string());
         let channels = RoleName::SERVICES.into_iter().filter_map(|role| {
-            let addresses = addresses.get(role.name())?;
-            Some((role.name().to_owned(), Channel::builder(role.name()).endpoints(addresses.clone()).build()))
+            let addresses = addresses.get(role.name())?.clone();
+            let builder = peers::builder(role.name()).meter(metrics.channels()).endpoints(addresses);
+            Some((role.name().to_owned(), builder.build()))
         });
         let channels: BTreeMap<String, Channel> = channels.collect();
         let stop = CancellationToken::new();

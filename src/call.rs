@@ -7,6 +7,7 @@ use plexus_client::{Channel, StaticToken};
 use plexus_proto::auth::v1::{
     LoginRequest, RefreshRequest, TokenPair, session_service_client::SessionServiceClient,
 };
+use plexus_runtime::peers;
 use prost_reflect::{
     DescriptorPool, DynamicMessage, MethodDescriptor, ReflectMessage as _, SerializeOptions, Value,
 };
@@ -134,7 +135,7 @@ fn channel(settings: &Settings, service: &str, token: Option<String>) -> Result<
         Some(addresses) => addresses,
         None => vec![format!("127.0.0.1:{}", role.port(settings)).parse()?],
     };
-    let mut builder = Channel::builder(service).endpoints(addresses);
+    let mut builder = peers::builder(service).endpoints(addresses);
     if let Some(token) = token {
         builder = builder.token(StaticToken::new(&token)?);
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, join_all};
 use plexus_runtime::{
     admin::{Fleet, ReplicaStatus},
     health::{Health, State},
@@ -72,18 +72,25 @@ impl Replicas {
         }
     }
 
-    /// Drains everything, what started last first, so that callers go before whom they call.
+    /// Drains everything: what started last goes first, so that nobody goes before their callers have, and all
+    /// replicas of a service go together.
     pub(crate) async fn drain_all(&self) {
-        // Streams without an end would otherwise hold up the bridge, which goes first.
-        let members: Vec<Member> =
-            self.locked(|seats| seats.iter_mut().filter_map(|seat| seat.member.take()).collect());
-        for member in &members {
+        let taken = |seat: &mut Seat| Some((seat.service, seat.member.take()?));
+        let members: Vec<_> = self.locked(|seats| seats.iter_mut().filter_map(taken).collect());
+        for (_, member) in &members {
+            // Streams without an end would otherwise hold up the bridge, which goes first. Whom it calls says
+            // only later that it is going: the bridge would at once call nobody any more.
             if let Member::Replica(replica) = member {
-                replica.withdraw().await;
+                replica.end_streams();
             }
         }
-        for member in members.into_iter().rev() {
-            member.drain().await;
+        let mut members = members.into_iter().rev().peekable();
+        while let Some((service, member)) = members.next() {
+            let mut together = vec![member];
+            while let Some((_, member)) = members.next_if(|(other, _)| *other == service) {
+                together.push(member);
+            }
+            join_all(together.into_iter().map(Member::drain)).await;
         }
     }
 

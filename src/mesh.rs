@@ -4,12 +4,12 @@ use std::{collections::BTreeMap, os::unix::fs::DirBuilderExt as _, sync::Arc, ti
 
 use anyhow::{Context as _, Result, bail};
 use futures_util::future::try_join_all;
-use plexus_client::{Address, Channel, plexus::ServiceLogin};
+use plexus_client::{Address, plexus::ServiceLogin};
 use plexus_runtime::{
     admin::{self, Fleet as _},
     clock::Clock,
     notices::Notices,
-    peers::Peers,
+    peers::{self, Peers},
     replica::{Place, Process},
     settings::Secret,
     stores::{database::Database, shared::Shared},
@@ -85,7 +85,7 @@ async fn run_traced(
             }
             continue;
         }
-        let peers = role.peers(&addresses, &settings.mesh_secret);
+        let peers = role.peers(&addresses, &process);
         let database = databases.get(role.name()).context("every service has a database")?;
         for (number, listener) in listeners.into_iter().enumerate() {
             let name = format!("{role}-{number}");
@@ -245,14 +245,16 @@ impl Signals {
 
 impl RoleName {
     /// Channels to the services that this one calls, each call signed with this service's own token.
-    fn peers(self, addresses: &BTreeMap<String, Vec<Address>>, secret: &Secret) -> Peers {
+    fn peers(self, addresses: &BTreeMap<String, Vec<Address>>, process: &Process) -> Peers {
+        let begin = |name: &str, addresses: &[Address]| {
+            peers::builder(name).meter(process.metrics.channels()).endpoints(addresses.to_vec())
+        };
         let Some(auth) = addresses.get(Self::Auth.name()) else { return Peers::default() };
-        let auth = Channel::builder(Self::Auth.name()).endpoints(auth.clone()).build();
-        let login = ServiceLogin::new(self.name(), secret.reveal(), auth);
+        let auth = begin(Self::Auth.name(), auth).build();
+        let login = ServiceLogin::new(self.name(), process.mesh_secret.reveal(), auth);
         let called = self.calls().iter().copied().chain([Self::Auth.name()]);
         let channels = called.filter_map(|name| {
-            let addresses = addresses.get(name)?.clone();
-            Some((name.to_owned(), Channel::builder(name).endpoints(addresses).token(login.clone()).build()))
+            Some((name.to_owned(), begin(name, addresses.get(name)?).token(login.clone()).build()))
         });
         Peers::new(channels.collect())
     }

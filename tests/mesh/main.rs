@@ -8,6 +8,7 @@
 
 mod durability;
 mod failover;
+mod metrics;
 mod outages;
 mod process;
 mod shutdown;

@@ -127,6 +127,11 @@ impl Mesh {
         self.folder.take().unwrap()
     }
 
+    /// The folder of the data, once the process has ended.
+    pub(crate) fn into_folder(mut self) -> TempDir {
+        self.folder.take().unwrap()
+    }
+
     /// Deals the blow while others still use the mesh.
     pub(crate) fn kill_now(&self) {
         let process = self.child.id().unwrap().to_string();

@@ -46,6 +46,17 @@ async fn sigterm_under_load_drains_without_an_error() {
         caller.await.unwrap();
     }
     assert!(mesh.ended_well().await);
+
+    // quota went after ai, which could therefore end what it had reserved.
+    let mesh = Mesh::up_in(mesh.into_folder(), &[]).await;
+    let token = mesh.token().await;
+    let (_, usage) = mesh.get("/v1/quota/usage", &token).await;
+    let usage = usage["usage"].as_array().unwrap().clone();
+    let requests = usage.iter().find(|u| u["meter"] == "METER_REQUESTS" && u["window"] == "WINDOW_MONTH");
+    let requests = requests.unwrap();
+    assert_eq!(requests["pending"], "0", "{requests}");
+    let posted: usize = requests["posted"].as_str().unwrap().parse().unwrap();
+    assert!(posted >= answers.load(Ordering::SeqCst), "{requests}");
 }
 
 #[tokio::test]

@@ -34,11 +34,19 @@ async fn a_chat_is_one_trace_from_the_bridge_through_ai_to_quota() {
     assert!(mesh.ended_well().await);
     let path = path_to_quota(&collector.spans());
     let services: Vec<&str> = path.iter().map(|span| span.service.as_str()).collect();
-    // The bridge's request and its call, ai's call and its own call, quota's call.
-    assert_eq!(services, ["bridge", "bridge", "ai", "ai", "quota"], "{path:#?}");
-    assert_eq!(path[2].name, "plexus.ai.v1.ChatService/Chat");
-    assert_eq!(path[4].name, "plexus.quota.v1.ReservationService/Reserve");
-    assert_eq!(path[4].attributes["rpc.status_code"], "OK");
+    // The bridge's request, its call and the attempt; ai's work, its call and the attempt; quota's work.
+    assert_eq!(services, ["bridge", "bridge", "bridge", "ai", "ai", "ai", "quota"], "{path:#?}");
+    let names: Vec<&str> = path[1..].iter().map(|span| span.name.as_str()).collect();
+    let expected = [
+        "Sent.plexus.ai.v1.ChatService.Chat",
+        "Attempt.plexus.ai.v1.ChatService.Chat",
+        "plexus.ai.v1.ChatService/Chat",
+        "Sent.plexus.quota.v1.ReservationService.Reserve",
+        "Attempt.plexus.quota.v1.ReservationService.Reserve",
+        "plexus.quota.v1.ReservationService/Reserve",
+    ];
+    assert_eq!(names, expected);
+    assert_eq!(path[6].attributes["rpc.status_code"], "OK");
     let text = format!("{:?}", collector.spans());
     assert!(!text.contains(&token), "no span carries the token");
 }
@@ -53,7 +61,9 @@ fn path_to_quota(spans: &[ReceivedSpan]) -> Vec<ReceivedSpan> {
     while span.parent_span_id != BROWSER_SPAN {
         span = by_id.get(span.parent_span_id.as_str()).expect("every parent has arrived");
         // Spans of work inside a service stand between its call and the calls that it makes.
-        if span.attributes.contains_key("rpc.method") || span.attributes.contains_key("http.request.method") {
+        let is_call =
+            ["rpc.method", "http.request.method"].iter().any(|key| span.attributes.contains_key(*key));
+        if is_call || span.name.starts_with("Attempt.") {
             path.push(span.clone());
         }
     }

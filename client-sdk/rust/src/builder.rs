@@ -185,6 +185,13 @@ impl ChannelBuilder {
         Ok(self)
     }
 
+    /// Takes what is known of the methods, so that many channels to one contract need not each decode it.
+    /// Replaces what was known before.
+    pub fn methods(mut self, table: MethodTable) -> Self {
+        self.methods = table;
+        self
+    }
+
     /// Says that a method may run twice: `/pkg.Service/Method`, or `/pkg.Service/*` for all of a service.
     ///
     /// # Errors

@@ -1,10 +1,26 @@
 //! The other services of the mesh, each behind one channel that balances over its replicas.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, LazyLock},
+};
 
-use plexus_client::{Channel, ConnectionState};
+use plexus_client::{Channel, ChannelBuilder, ConnectionState, EndpointStatus, MethodTable};
 
 use crate::status::{Code, Problem, Reason};
+
+/// Which methods of the contract may run twice. It is part of the binary, and a test reads it.
+static METHODS: LazyLock<MethodTable> =
+    LazyLock::new(|| MethodTable::from_descriptors(plexus_proto::DESCRIPTORS).unwrap_or_default());
+
+/// Begins a channel to `service` that knows of each method of the contract whether it may run twice, and calls
+/// only replicas that say that they serve `service`.
+///
+/// A replica that drains says so before it tells its connections to go, so that no call meets its end; and an
+/// address at which another service listens is found out, since nobody there serves this one.
+pub fn builder(service: &str) -> ChannelBuilder {
+    Channel::builder(service).methods(METHODS.clone()).health_check(service)
+}
 
 /// The channels of one service to the others; clones share them.
 #[derive(Clone, Default)]
@@ -43,14 +59,29 @@ impl Peers {
     }
 }
 
-/// Whether a replica behind `channel` is connected.
+/// Whether a replica behind `channel` is connected and serves.
 #[must_use]
 pub fn is_reachable(channel: &Channel) -> bool {
-    channel.status().iter().any(|endpoint| endpoint.state == ConnectionState::Ready)
+    let serves = |endpoint: &EndpointStatus| endpoint.state == ConnectionState::Ready && endpoint.is_serving;
+    channel.status().iter().any(serves)
 }
 
 impl std::fmt::Debug for Peers {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn channels_know_which_methods_of_the_contract_may_run_twice() {
+        assert!(METHODS.get("/plexus.auth.v1.UserService/GetUser").is_idempotent);
+        assert!(METHODS.get("/plexus.quota.v1.ReservationService/Commit").is_idempotent);
+        // The second of two exchanges of one refresh token ends the session.
+        assert!(!METHODS.get("/plexus.auth.v1.SessionService/Refresh").is_idempotent);
+        assert!(!METHODS.get("/plexus.ai.v1.ChatService/Chat").is_idempotent);
     }
 }

@@ -218,16 +218,16 @@ impl Replica {
         &self.trust
     }
 
-    /// Says that it is going, and ends its loops and the streams that have no end of their own; calls go on.
-    pub async fn withdraw(&self) {
-        self.health.leave(State::Draining).await;
+    /// Ends its loops and the streams that have no end of their own; it goes on to serve calls.
+    pub fn end_streams(&self) {
         self.tasks.stop();
     }
 
-    /// Withdraws, takes calls for the lame duck time, tells every connection to go, finishes what it has begun,
-    /// and cuts off what is left at the drain deadline.
+    /// Says that it is going, ends its loops and endless streams, takes calls for the lame duck time, tells every
+    /// connection to go, finishes what it has begun, and cuts off what is left at the drain deadline.
     pub async fn drain(self) {
-        self.withdraw().await;
+        self.health.leave(State::Draining).await;
+        self.end_streams();
         sleep(Duration::from_millis(self.settings.lame_duck_ms)).await;
         self.ending.drain.cancel();
         self.health.end_watches().await;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use opentelemetry::{
     KeyValue,
-    metrics::{Gauge, Histogram, MeterProvider as _, UpDownCounter},
+    metrics::{Gauge, Histogram, Meter, MeterProvider as _, UpDownCounter},
 };
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use prometheus::{Encoder as _, Registry, TextEncoder};
@@ -62,6 +62,12 @@ impl Metrics {
             .with_description("1 when the service runs without something it would like to have")
             .build();
         Ok(Self { registry, provider, rpc, ready, degraded })
+    }
+
+    /// Where channels of this process put their metrics.
+    #[must_use]
+    pub fn channels(&self) -> Meter {
+        self.provider.meter(plexus_client::telemetry::names::METER)
     }
 
     /// The instruments of the measure layer.

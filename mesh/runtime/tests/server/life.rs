@@ -1,16 +1,23 @@
 //! From starting to stopped: health, reflection, drain.
 
+use std::time::Duration;
+
+use plexus_client::{Address, ConnectionState};
 use plexus_proto::auth::v1::{
     GetJwksRequest, ListRolesRequest, WatchTrustRequest, trust_service_client::TrustServiceClient,
 };
-use plexus_runtime::server::ServerSettings;
+use plexus_runtime::{peers, server::ServerSettings};
 use plexus_testkit::Harness;
 use tokio::net::TcpStream;
+use tonic::Code;
 use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
 
 use crate::{one_connection::OneConnection, sample::Sample};
+
+/// Calls that would not all meet the same one of two replicas by chance.
+const CALLS: u32 = 50;
 
 async fn health(channel: plexus_client::Channel, service: &str) -> i32 {
     let request = HealthCheckRequest { service: service.to_owned() };
@@ -60,6 +67,50 @@ async fn a_lame_duck_says_so_first_takes_calls_then_and_closes_its_listener_last
     TcpStream::connect(address).await.unwrap_err();
     assert!(watch.message().await.unwrap().is_none(), "the watch ended cleanly, not by a cut");
     stopped.await.unwrap();
+}
+
+#[tokio::test]
+async fn callers_leave_a_lame_duck_before_it_tells_their_connections_to_go() {
+    // Longer than the test takes: no GOAWAY comes.
+    let server = ServerSettings { lame_duck_ms: 60_000, ..ServerSettings::default() };
+    let leaving = Harness::of::<Sample>().server(server).start().await.unwrap();
+    let staying = Harness::of::<Sample>().start().await.unwrap();
+    let (left, stays) = (Address::from(leaving.address()), Address::from(staying.address()));
+    let channel = peers::builder("sample").endpoints([left.clone(), stays]).build();
+    let serving = || channel.status().into_iter().filter(|endpoint| endpoint.is_serving).count();
+    let connected = || channel.status().iter().all(|endpoint| endpoint.state == ConnectionState::Ready);
+    while !connected() || serving() < 2 {
+        tokio::task::yield_now().await;
+    }
+    let stopped = tokio::spawn(leaving.stop());
+    while serving() == 2 {
+        tokio::task::yield_now().await;
+    }
+
+    for _ in 0..CALLS {
+        TrustServiceClient::new(channel.clone()).get_jwks(GetJwksRequest {}).await.unwrap();
+    }
+    let counted = |line: &str| {
+        line.starts_with("rpc_server_call_duration_seconds_count") && line.contains("TrustService/GetJwks")
+    };
+    let page = staying.metrics();
+    let count = page.lines().find(|line| counted(line)).and_then(|line| line.rsplit(' ').next()).unwrap();
+    assert_eq!(count.parse(), Ok(CALLS), "{page}");
+    let status = channel.status();
+    let left = status.iter().find(|endpoint| endpoint.address == left).unwrap();
+    assert!(!left.is_serving && left.connections == 1, "its connection is open: {left:?}");
+    stopped.abort();
+}
+
+#[tokio::test]
+async fn an_address_at_which_another_service_listens_takes_no_calls() {
+    let mesh = Harness::of::<Sample>().start().await.unwrap();
+    let channel = peers::builder("auth").endpoints([mesh.address()]).ready_wait(Duration::ZERO).build();
+    while channel.status().iter().all(|endpoint| endpoint.is_serving) {
+        tokio::task::yield_now().await;
+    }
+    let refused = TrustServiceClient::new(channel).get_jwks(GetJwksRequest {}).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unavailable);
 }
 
 #[tokio::test]

@@ -109,10 +109,12 @@ impl Rpc {
         if !password::is_plausible(&old) {
             return Err(Error::invalid("old_password", "must be 1 to 256 characters"));
         }
+        let stored = users::credentials(self.0.database.reads(), &user_id).await;
+        // Looked at after the credentials: a twin of this request may change them between the two.
         if write.answered::<()>(&self.0.database).await?.is_some() {
             return Ok(());
         }
-        let stored = users::credentials(self.0.database.reads(), &user_id).await?;
+        let stored = stored?;
         password::check("new_password", &new, &stored.user.login_name)?;
         let old_hash = stored.password_hash;
         if !self.0.hasher.verify(old, Some(old_hash.clone())).await? {

@@ -112,12 +112,13 @@ impl TemplateService for Rpc {
         let viewer = viewer(&caller);
         let UpdateTemplateRequest { template, update_mask, .. } = request.into_inner();
         let given = template.unwrap_or_default();
-        // The template may have changed or gone since the first time.
+        let (template_id, expected) = (given.template_id.clone(), decode::version(given.version)?);
+        let newest = self.usable(&template_id, 0, &viewer).await;
+        // The template may have changed or gone since the first time, or while it was read here.
         if let Some(answer) = self.store.replay(&key).await.map_err(Problem::from)? {
             return Ok(Response::new(answer));
         }
-        let (template_id, expected) = (given.template_id.clone(), decode::version(given.version)?);
-        let mut updated = self.usable(&template_id, 0, &viewer).await.map_err(Problem::from)?;
+        let mut updated = newest.map_err(Problem::from)?;
         check_owner(&updated.summary, &viewer).map_err(Problem::from)?;
         if expected != 0 && expected != updated.summary.version {
             return Err(Problem::from(Error::Changed { template_id }).into());
@@ -165,10 +166,12 @@ impl TemplateService for Rpc {
             RequestKey::new(&caller, "DeleteTemplate", &request.get_ref().request_id, request.get_ref())?;
         let viewer = viewer(&caller);
         let template_id = request.into_inner().template_id;
+        let summary = self.usable_summary(&template_id, &viewer).await;
+        // It may have gone the first time, or while it was read here.
         if let Some(answer) = self.store.replay(&key).await.map_err(Problem::from)? {
             return Ok(Response::new(answer));
         }
-        let summary = self.usable_summary(&template_id, &viewer).await.map_err(Problem::from)?;
+        let summary = summary.map_err(Problem::from)?;
         check_owner(&summary, &viewer).map_err(Problem::from)?;
         let deleted =
             self.store.delete(key, template_id, self.clock.now_us(), DeleteTemplateResponse {}).await;

@@ -13,6 +13,10 @@ use tonic::Code;
 
 use crate::{Mesh, PERMISSIONS, field, info, reason};
 
+/// Calls at once, and how often, so that some of them look while another has just written.
+const TWINS: usize = 8;
+const ROUNDS: usize = 40;
+
 /// A small template of one's own.
 pub(crate) fn greeting() -> Template {
     Template {
@@ -109,6 +113,48 @@ async fn writes_may_be_repeated_and_changes_are_not_lost() {
     assert_eq!(update(&mesh, "alice", changed.clone(), &["description"]).await.unwrap(), updated);
     let stale = update(&mesh, "alice", changed, &["tags"]).await.unwrap_err();
     assert_eq!((stale.code(), reason(&stale).as_str()), (Code::Aborted, "ETAG_MISMATCH"));
+}
+
+/// The answers to `TWINS` calls at once, which differ in nothing.
+async fn at_once<T, F>(call: impl Fn() -> F) -> Vec<Result<T, tonic::Code>>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<tonic::Response<T>, tonic::Status>> + Send + 'static,
+{
+    let calls: Vec<_> = (0..TWINS).map(|_| tokio::spawn(call())).collect();
+    let mut answers = Vec::new();
+    for call in calls {
+        answers.push(call.await.unwrap().map(tonic::Response::into_inner).map_err(|status| status.code()));
+    }
+    answers
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn writes_that_arrive_several_times_at_once_are_answered_alike() {
+    let mesh = Mesh::start().await;
+    let client = mesh.templates("alice");
+    for round in 0..ROUNDS {
+        let created = create(&mesh, "alice", &format!("c{round}"), greeting()).await.unwrap();
+        let template_id = created.template_id.clone();
+        let update = UpdateTemplateRequest {
+            request_id: format!("u{round}"),
+            template: Some(Template { description: "New.".to_owned(), ..created }),
+            update_mask: Some(prost_types::FieldMask { paths: vec!["description".to_owned()] }),
+        };
+        let updated = at_once(|| {
+            let (mut client, update) = (client.clone(), update.clone());
+            async move { client.update_template(update).await }
+        });
+        let updated = updated.await;
+        assert!(updated[0].is_ok() && updated.iter().all(|answer| *answer == updated[0]), "{updated:?}");
+        let deleted = at_once(|| {
+            let (mut client, template_id) = (client.clone(), template_id.clone());
+            let request = DeleteTemplateRequest { request_id: format!("d{round}"), template_id };
+            async move { client.delete_template(request).await }
+        });
+        let deleted = deleted.await;
+        assert!(deleted.iter().all(Result::is_ok), "{deleted:?}");
+    }
 }
 
 #[tokio::test]
