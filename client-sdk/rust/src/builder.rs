@@ -88,6 +88,11 @@ impl ChannelBuilder {
         }
     }
 
+    pub(crate) fn name(mut self, target_name: &str) -> Self {
+        self.name = Arc::from(target_name);
+        self
+    }
+
     /// Calls these endpoints, for good. Takes `SocketAddr`s, parsed [`Address`](crate::Address)es and
     /// [`Member`]s.
     pub fn endpoints<M: Into<Member>>(self, members: impl IntoIterator<Item = M>) -> Self {

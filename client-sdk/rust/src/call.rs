@@ -139,6 +139,9 @@ impl<'a> Race<'a> {
                     };
                     if let Some(place) = place {
                         running.push(self.launch(place)?);
+                        if kind == Kind::First {
+                            self.core.pool.probe(hash);
+                        }
                     }
                 }
             }

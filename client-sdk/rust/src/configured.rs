@@ -28,9 +28,8 @@ pub(crate) fn policy(configured: &LoadBalancing) -> Arc<dyn Policy> {
             policy.error_utilization_penalty = weights.error_utilization_penalty;
             Arc::new(policy)
         }
-        LoadBalancing::RingHash(ring) => {
-            let key = HashKey::Header(ring.request_hash_header.clone().unwrap_or(NO_HEADER));
-            Arc::new(RingHash::new(key))
+        LoadBalancing::RingHash { request_hash_header } => {
+            Arc::new(RingHash::new(HashKey::Header(request_hash_header.clone().unwrap_or(NO_HEADER))))
         }
         LoadBalancing::Prequal => Arc::new(Prequal::default()),
     }

@@ -77,6 +77,8 @@ pub struct Endpoint {
     /// Microseconds from `since` until it last became ready.
     ready_us: AtomicU64,
     slow_start: SlowStart,
+    /// Whether a probe of it is under way.
+    is_asked: AtomicBool,
     /// Asks the supervisor for one more connection.
     pub(crate) is_crowded: Notify,
     gauge: Endpoints,
@@ -112,6 +114,7 @@ impl Endpoint {
             since: Instant::now(),
             ready_us: AtomicU64::new(0),
             slow_start,
+            is_asked: AtomicBool::new(false),
             is_crowded: Notify::new(),
             gauge: metrics.endpoint(),
             limit_gauge: metrics.concurrency_limit(),
@@ -212,6 +215,11 @@ impl Endpoint {
 
     pub(crate) fn connections(&self) -> Arc<Vec<Arc<Connection>>> {
         self.connections.load_full()
+    }
+
+    /// Begins a probe; `None` while another is under way.
+    pub(crate) fn probe(self: &Arc<Self>) -> Option<Probing> {
+        (!self.is_asked.swap(true, Ordering::Relaxed)).then(|| Probing(Arc::clone(self)))
     }
 
     /// Adds a connection; the first makes the endpoint ready.
@@ -319,6 +327,16 @@ impl Endpoint {
             in_flight: self.load.in_flight(),
             last_error: progress.last_error.clone(),
         }
+    }
+}
+
+/// A probe of an endpoint, under way until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Probing(Arc<Endpoint>);
+
+impl Drop for Probing {
+    fn drop(&mut self) {
+        self.0.is_asked.store(false, Ordering::Relaxed);
     }
 }
 

@@ -88,6 +88,13 @@ impl Load {
         f64::from(seconds) * (in_flight as f64 / f64::from(weight.max(1)) + 1.0)
     }
 
+    /// What a call takes by its average, which decays while the replica is unused; `None` until one was
+    /// answered.
+    #[must_use]
+    pub fn latency(&self, now: Instant) -> Option<Duration> {
+        self.latency.get(self.ticks(now)).and_then(|seconds| Duration::try_from_secs_f32(seconds).ok())
+    }
+
     /// Seconds of latency that failures make the replica be worth at present, 0 without any.
     #[must_use]
     pub fn penalty(&self, now: Instant) -> f64 {

@@ -25,6 +25,7 @@ use crate::{
     endpoint::{Endpoint, EndpointStatus},
     outliers,
     pick::{PickArgs, Picker, Policy},
+    probe::Probes,
     random::Random,
     resolve::{Member, Resolve},
     selection,
@@ -66,6 +67,8 @@ pub(crate) struct Pool {
     selection: Selection,
     client: subset::Client,
     rotation: ArcSwap<Rotation>,
+    /// For policies that want to know how busy endpoints are.
+    probes: Option<Probes>,
     /// Wakes those that wait for another rotation, in the order in which they came.
     changed: Notify,
     members: Mutex<Members>,
@@ -79,9 +82,9 @@ struct Members {
 }
 
 /// The endpoints that take calls at present. Replaced as a whole, so that a call sees one state of it.
-struct Rotation {
-    endpoints: Vec<Arc<Endpoint>>,
-    picker: Box<dyn Picker>,
+pub(crate) struct Rotation {
+    pub(crate) endpoints: Vec<Arc<Endpoint>>,
+    pub(crate) picker: Box<dyn Picker>,
 }
 
 /// Why no endpoint takes a call.
@@ -107,6 +110,7 @@ impl Pool {
                 None => subset::Client { seed: random.next() },
             },
             random,
+            probes: policy.probes().then(Probes::new),
             connector,
             resolver,
             policy,
@@ -151,6 +155,17 @@ impl Pool {
         let args = PickArgs { endpoints: &rotation.endpoints, tried, hash: None, now: Instant::now() };
         let endpoint = rotation.endpoints.get(rotation.picker.pick(&args)?)?;
         Some((Arc::clone(endpoint), endpoint.connection()?))
+    }
+
+    /// Has endpoints probed because a call was sent, if the policy wants it.
+    pub(crate) fn probe(self: &Arc<Self>, hash: Option<u64>) {
+        let Some(probes) = &self.probes else { return };
+        // Whole, since the answers go to the picker that asked, whatever the rotation is by then.
+        let rotation = self.rotation.load_full();
+        let args = PickArgs { endpoints: &rotation.endpoints, tried: &[], hash, now: Instant::now() };
+        for index in rotation.picker.probe_targets(&args) {
+            probes.send(self, &rotation, index);
+        }
     }
 
     /// Takes the code with which a call to the endpoint ended; failures may set it aside.

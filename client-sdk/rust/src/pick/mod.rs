@@ -52,6 +52,12 @@ pub trait Policy: Send + Sync + 'static {
         None
     }
 
+    /// Whether its pickers name endpoints to be probed ([`Picker::probe_targets`]); if not, they are not
+    /// asked. Default: no.
+    fn probes(&self) -> bool {
+        false
+    }
+
     /// What of a request decides where it goes; the channel puts its hash into [`PickArgs::hash`].
     fn hash_key(&self) -> Option<&HashKey> {
         None
@@ -65,12 +71,17 @@ pub trait Picker: Send + Sync + 'static {
     /// It is on the path of every call: no lock, no allocation, no wait.
     fn pick(&self, args: &PickArgs<'_>) -> Option<usize>;
 
-    /// The indices of the endpoints to be probed because of this call, after it was sent.
+    /// The indices of the endpoints to be probed because of this call, after it was sent. It is asked
+    /// when [`Policy::probes`] says so.
+    ///
+    /// A probe is a `grpc.health.v1.Health/Check` on a connection to the endpoint. It is left out while
+    /// another one of the same endpoint is under way.
     fn probe_targets(&self, _args: &PickArgs<'_>) -> ProbeTargets {
         ProbeTargets::default()
     }
 
-    /// Takes the answer to a probe of the endpoint with this index.
+    /// Takes the answer to a probe of the endpoint with this index; there is none when it fails, takes too
+    /// long, or says that the endpoint does not serve.
     fn observe(&self, _index: usize, _probe: Probe, _now: Instant) {}
 }
 
@@ -109,9 +120,11 @@ impl PickArgs<'_> {
 /// What an endpoint answered to a probe (Prequal, section 4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Probe {
-    /// Calls of all clients that the replica has in hand.
+    /// Calls of all clients that the replica has in hand, by the named metric `in_flight` of its
+    /// [load report](crate::load_report); without one, those of this channel.
     pub in_flight: usize,
-    /// What a call takes at present, by the replica's own measure.
+    /// What a call takes at present, as this channel measures it; what the probe took, while no call has
+    /// been answered.
     pub latency: Duration,
 }
 
@@ -127,7 +140,7 @@ pub struct ProbeTargets {
 
 impl ProbeTargets {
     /// Adds an index unless it is there already or no place is left.
-    fn insert(&mut self, index: usize) {
+    pub fn insert(&mut self, index: usize) {
         if self.count < PROBE_TARGETS_MAX && !self.indices[..self.count].contains(&index) {
             self.indices[self.count] = index;
             self.count += 1;

@@ -24,7 +24,7 @@ const GROWTH_PER_CALL: f64 = 1.0;
 const REFUSALS_MAX: u32 = 4;
 
 /// Prequal (Wydrowski, Kleinberg, Rumble and Archer, NSDI 2024, arXiv 2312.10172): calls go to the
-/// replica that is fastest by its own word and not hot, by the calls of all clients that it has in hand.
+/// replica that is fastest and not hot, by the calls of all clients that it says it has in hand.
 ///
 /// Each call has a few random endpoints probed ([`Picker::probe_targets`]), whose replies
 /// ([`Picker::observe`]) serve later calls: a pick chooses in a pool of the latest 16, and waits for
@@ -53,6 +53,10 @@ impl Policy for Prequal {
             fallback: PeakEwmaPicker::new(endpoints, self.random.fork()),
             random: self.random.fork(),
         })
+    }
+
+    fn probes(&self) -> bool {
+        true
     }
 }
 

@@ -104,8 +104,14 @@ proptest! {
             let found = fresh.iter().find(|reply| reply.index == best.index).unwrap();
             // Of hot replies with as many calls in flight either may be chosen.
             prop_assert_eq!(model.rank(found), expected);
-            let worst = fresh.iter().map(|reply| model.rank(reply)).max();
-            let ties = fresh.iter().filter(|reply| Some(model.rank(reply)) == worst && worst.unwrap().0).count();
+            // With its use, which may make the best reply a hot one, as bad as the worst.
+            let used = |reply: ModelReply| {
+                let in_flight = reply.in_flight + usize::from(reply.index == best.index);
+                model.rank(&ModelReply { in_flight, ..reply })
+            };
+            let ranks: Vec<_> = fresh.into_iter().map(used).collect();
+            let worst = ranks.iter().max();
+            let ties = ranks.iter().filter(|&rank| Some(rank) == worst && rank.0).count();
             if model.wears && ties > 1 {
                 // Which of the worst goes is open; the model cannot follow further.
                 return Ok(());

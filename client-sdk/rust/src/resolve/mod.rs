@@ -16,9 +16,11 @@ mod manual;
 mod publisher;
 #[cfg(any(feature = "dns", feature = "kubernetes"))]
 mod retry;
+mod target;
 
 pub use fixed::StaticResolver;
 pub use manual::ManualResolver;
+pub use target::{Target, TargetError};
 
 /// The most members that a resolver takes over from outside. A larger set is refused as a mistake: a
 /// client that is connected to as many replicas should get a subset of them.
@@ -36,6 +38,17 @@ pub trait Resolve: Send + Sync + 'static {
     /// A hint that the set may be old: a connection was lost or refused. It may come at any rate; a
     /// resolver limits itself, and one that is told of changes ignores it.
     fn refresh(&self) {}
+}
+
+/// Several channels may share one.
+impl<R: Resolve + ?Sized> Resolve for Arc<R> {
+    fn watch(&self) -> watch::Receiver<Resolution> {
+        R::watch(self)
+    }
+
+    fn refresh(&self) {
+        R::refresh(self);
+    }
 }
 
 /// What a resolver knows at one moment. Without members and without an error it is still at work.

@@ -183,21 +183,6 @@ fn faults_of_the_load_balancing_are_named() {
                 "is 1",
             ),
             (
-                r#"{"ring_hash_experimental": {"minRingSize": 0}}"#,
-                "[0].ring_hash_experimental.minRingSize",
-                "from 1 to 8388608",
-            ),
-            (
-                r#"{"ring_hash_experimental": {"maxRingSize": 8388609}}"#,
-                "[0].ring_hash_experimental.maxRingSize",
-                "8388608",
-            ),
-            (
-                r#"{"ring_hash_experimental": {"minRingSize": 9, "maxRingSize": 8}}"#,
-                "[0].ring_hash_experimental.minRingSize",
-                "is 9: expected an integer from 1 to maxRingSize",
-            ),
-            (
                 r#"{"ring_hash_experimental": {"requestHashHeader": "a b"}}"#,
                 "[0].ring_hash_experimental.requestHashHeader",
                 "the name of a header",
@@ -213,8 +198,6 @@ fn faults_of_the_load_balancing_are_named() {
         r#"{"loadBalancingConfig": [{"weighted_round_robin": {@}}]}"#,
         "loadBalancingConfig[0].weighted_round_robin.",
         &[
-            (r#""enableOobLoadReport": 1"#, "enableOobLoadReport", "true or false"),
-            (r#""oobReportingPeriod": 1"#, "oobReportingPeriod", "1.5s"),
             (r#""blackoutPeriod": 1"#, "blackoutPeriod", "1.5s"),
             (r#""weightExpirationPeriod": 1"#, "weightExpirationPeriod", "1.5s"),
             (r#""weightUpdatePeriod": 1"#, "weightUpdatePeriod", "1.5s"),

@@ -10,12 +10,6 @@ use super::{
     outlier_detection::{duration_or, outlier_detection},
 };
 
-/// The largest ring; larger values are lowered to it (gRFC A42, "default cap").
-pub const RING_SIZE_MAX: u64 = 4096;
-
-/// The largest ring that a config may name (A42; Envoy's own limit).
-const RING_SIZE_CONFIG_MAX: u64 = 8 * 1024 * 1024;
-
 /// The most candidates of a least-request pick; larger values are lowered to it (gRFC A48).
 const CHOICE_COUNT_MAX: u64 = 10;
 
@@ -40,21 +34,21 @@ pub enum LoadBalancing {
         /// How many are compared: 2 to 10. Default: 2.
         choice_count: u32,
     },
-    /// `ring_hash_experimental`: by a hash of the call (gRFC A42).
-    RingHash(RingHash),
+    /// `ring_hash_experimental`: by a hash of the call (gRFC A42). The ring has this channel's own size.
+    RingHash {
+        /// The request header that is hashed (gRFC A76).
+        request_hash_header: Option<HeaderName>,
+    },
     /// `plexus_peak_ewma`: the better of two by latency x in-flight, this channel's default.
     PeakEwma,
     /// `plexus_prequal`: by probes of load and latency (Wydrowski and others, NSDI 2024).
     Prequal,
 }
 
-/// How weights come from load reports (gRFC A58).
+/// How weights come from load reports (gRFC A58). Reports come with responses alone: what A58 says of a
+/// stream of their own is not acted on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WeightedRoundRobin {
-    /// Reports come on a stream of their own instead of with each response. Default: no.
-    pub enable_oob_load_report: bool,
-    /// How often that stream reports. Default: 10 s.
-    pub oob_reporting_period: Duration,
     /// How long an endpoint must have reported before its weight counts. Default: 10 s.
     pub blackout_period: Duration,
     /// When a weight without reports stops counting. Default: 3 min.
@@ -63,17 +57,6 @@ pub struct WeightedRoundRobin {
     pub weight_update_period: Duration,
     /// What errors per query add to the utilization, times the rate; not negative. Default: 1.
     pub error_utilization_penalty: f64,
-}
-
-/// The ring of consistent hashing (gRFCs A42 and A76).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RingHash {
-    /// The fewest entries, at most [`RING_SIZE_MAX`]. Default: 1024.
-    pub min_ring_size: u32,
-    /// The most entries, at most [`RING_SIZE_MAX`]. Default: 4096.
-    pub max_ring_size: u32,
-    /// The request header that is hashed.
-    pub request_hash_header: Option<HeaderName>,
 }
 
 /// What a list of policies came to.
@@ -125,7 +108,9 @@ fn policy(
         "least_request_experimental" => {
             LoadBalancing::LeastRequest { choice_count: choice_count(&mut fields)? }
         }
-        "ring_hash_experimental" => LoadBalancing::RingHash(ring_hash(&mut fields)?),
+        "ring_hash_experimental" => {
+            LoadBalancing::RingHash { request_hash_header: request_hash_header(&mut fields)? }
+        }
         "outlier_detection_experimental" => {
             let chosen = detection_and_child(&mut fields, ignored)?;
             fields.finish(ignored);
@@ -156,7 +141,6 @@ fn detection_and_child(
 
 fn weighted_round_robin(fields: &mut Object<'_>) -> Result<WeightedRoundRobin, ServiceConfigError> {
     const PENALTY: &str = "a number that is not negative";
-    let oob = fields.optional("enableOobLoadReport").map(|field| field.truth()).transpose()?;
     let error_utilization_penalty = match fields.optional("errorUtilizationPenalty") {
         Some(field) => match field.number(PENALTY)? {
             penalty if penalty < 0.0 => return Err(field.expected(PENALTY)),
@@ -166,8 +150,6 @@ fn weighted_round_robin(fields: &mut Object<'_>) -> Result<WeightedRoundRobin, S
     };
     let update = duration_or(fields, "weightUpdatePeriod", Duration::from_secs(1))?;
     Ok(WeightedRoundRobin {
-        enable_oob_load_report: oob.unwrap_or_default(),
-        oob_reporting_period: duration_or(fields, "oobReportingPeriod", Duration::from_secs(10))?,
         blackout_period: duration_or(fields, "blackoutPeriod", Duration::from_secs(10))?,
         weight_expiration_period: duration_or(fields, "weightExpirationPeriod", Duration::from_secs(180))?,
         weight_update_period: update.max(WEIGHT_UPDATE_MIN),
@@ -182,37 +164,14 @@ fn choice_count(fields: &mut Object<'_>) -> Result<u32, ServiceConfigError> {
     u32::try_from(count).ok().filter(|&count| count >= 2).ok_or_else(|| field.expected(WHAT))
 }
 
-fn ring_hash(fields: &mut Object<'_>) -> Result<RingHash, ServiceConfigError> {
-    const MIN: &str = "an integer from 1 to maxRingSize";
+fn request_hash_header(fields: &mut Object<'_>) -> Result<Option<HeaderName>, ServiceConfigError> {
     const HEADER: &str = "the name of a header that holds text (none that ends in -bin)";
-    let max = ring_size(fields, "maxRingSize")?.unwrap_or(4096);
-    let min = ring_size(fields, "minRingSize")?;
-    if let Some(field) = fields.optional("minRingSize")
-        && min > Some(max)
-    {
-        return Err(field.expected(MIN));
+    let Some(field) = fields.optional("requestHashHeader") else { return Ok(None) };
+    match field.text(HEADER)? {
+        "" => Ok(None),
+        name if name.ends_with("-bin") => Err(field.expected(HEADER)),
+        name => name.parse().map(Some).map_err(|_| field.expected(HEADER)),
     }
-    let header = match fields.optional("requestHashHeader") {
-        Some(field) => match field.text(HEADER)? {
-            "" => None,
-            name if name.ends_with("-bin") => return Err(field.expected(HEADER)),
-            name => Some(name.parse().map_err(|_| field.expected(HEADER))?),
-        },
-        None => None,
-    };
-    let cap = |size: u64| u32::try_from(size.min(RING_SIZE_MAX)).unwrap_or_default();
-    let min = min.unwrap_or(1024).min(max);
-    Ok(RingHash { min_ring_size: cap(min), max_ring_size: cap(max), request_hash_header: header })
-}
-
-fn ring_size(fields: &mut Object<'_>, name: &'static str) -> Result<Option<u64>, ServiceConfigError> {
-    const WHAT: &str = "an integer from 1 to 8388608 (more than 4096 count as 4096)";
-    let Some(field) = fields.optional(name) else { return Ok(None) };
-    let size = field.integer(WHAT)?;
-    if !(1..=RING_SIZE_CONFIG_MAX).contains(&size) {
-        return Err(field.expected(WHAT));
-    }
-    Ok(Some(size))
 }
 
 #[cfg(test)]

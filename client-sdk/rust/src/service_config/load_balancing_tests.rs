@@ -43,8 +43,6 @@ fn the_deprecated_name_counts_only_without_the_list() {
 #[test]
 fn weighted_round_robin_has_the_fields_and_defaults_of_a58() {
     let defaults = WeightedRoundRobin {
-        enable_oob_load_report: false,
-        oob_reporting_period: Duration::from_secs(10),
         blackout_period: Duration::from_secs(10),
         weight_expiration_period: Duration::from_secs(180),
         weight_update_period: Duration::from_secs(1),
@@ -52,17 +50,14 @@ fn weighted_round_robin_has_the_fields_and_defaults_of_a58() {
     };
     assert_eq!(chosen(r#"[{"weighted_round_robin": {}}]"#), LoadBalancing::WeightedRoundRobin(defaults));
     let given = WeightedRoundRobin {
-        enable_oob_load_report: true,
-        oob_reporting_period: Duration::from_secs(1),
         blackout_period: Duration::ZERO,
         weight_expiration_period: Duration::from_secs(60),
         weight_update_period: Duration::from_millis(100),
         error_utilization_penalty: 0.5,
     };
     let config = read(
-        r#"[{"weighted_round_robin": {"enableOobLoadReport": true, "oobReportingPeriod": "1s",
-            "blackoutPeriod": "0s", "weightExpirationPeriod": "60s", "weightUpdatePeriod": "0.01s",
-            "errorUtilizationPenalty": 0.5}}]"#,
+        r#"[{"weighted_round_robin": {"blackoutPeriod": "0s", "weightExpirationPeriod": "60s",
+            "weightUpdatePeriod": "0.01s", "errorUtilizationPenalty": 0.5}}]"#,
     );
     assert_eq!(config.load_balancing(), Some(&LoadBalancing::WeightedRoundRobin(given)));
     assert!(config.ignored().is_empty());
@@ -82,20 +77,29 @@ fn least_request_compares_two_to_ten() {
 }
 
 #[test]
-fn ring_sizes_are_capped_and_the_header_is_kept() {
-    for (settings, min, max, header) in [
-        ("{}", 1024, 4096, None),
-        (r#"{"minRingSize": "8388608", "maxRingSize": 8388608}"#, 4096, 4096, None),
-        (r#"{"maxRingSize": 100, "requestHashHeader": ""}"#, 100, 100, None),
-        (r#"{"minRingSize": 1, "requestHashHeader": "X-Session"}"#, 1, 4096, Some("x-session")),
+fn the_header_of_a_ring_is_kept() {
+    for (settings, header) in [
+        ("{}", None),
+        (r#"{"requestHashHeader": ""}"#, None),
+        (r#"{"requestHashHeader": "X-Session"}"#, Some("x-session")),
     ] {
-        let LoadBalancing::RingHash(ring) = chosen(&format!(r#"[{{"ring_hash_experimental": {settings}}}]"#))
-        else {
-            panic!("{settings}")
-        };
-        assert_eq!((ring.min_ring_size, ring.max_ring_size), (min, max), "{settings}");
-        assert_eq!(ring.request_hash_header.as_ref().map(HeaderName::as_str), header, "{settings}");
+        let expected = LoadBalancing::RingHash { request_hash_header: header.map(HeaderName::from_static) };
+        assert_eq!(chosen(&format!(r#"[{{"ring_hash_experimental": {settings}}}]"#)), expected);
     }
+}
+
+#[test]
+fn the_size_of_a_ring_and_a_stream_of_load_reports_are_listed_as_ignored() {
+    let ring = read(r#"[{"ring_hash_experimental": {"minRingSize": 1, "maxRingSize": 9}}]"#);
+    let path = "loadBalancingConfig[0].ring_hash_experimental";
+    assert_eq!(ring.ignored(), [format!("{path}.maxRingSize"), format!("{path}.minRingSize")]);
+    let reports =
+        read(r#"[{"weighted_round_robin": {"enableOobLoadReport": true, "oobReportingPeriod": "1s"}}]"#);
+    let path = "loadBalancingConfig[0].weighted_round_robin";
+    assert_eq!(
+        reports.ignored(),
+        [format!("{path}.enableOobLoadReport"), format!("{path}.oobReportingPeriod")]
+    );
 }
 
 #[test]

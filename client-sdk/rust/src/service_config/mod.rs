@@ -11,8 +11,8 @@
 //! - `json`, `duration`, [`status_codes`]: reading, with the path of each fault.
 //!
 //! Fields that are not known are ignored, since other languages may read them, and are
-//! [listed](ServiceConfig::ignored). So are those that this channel does not act on, such as
-//! `maxRequestMessageBytes`. Of a field that is given twice the last one counts.
+//! [listed](ServiceConfig::ignored). So are those that this channel does not act on:
+//! `maxRequestMessageBytes`, the sizes of a ring, and load reports on a stream of their own. Of a field that is given twice the last one counts.
 
 pub mod attempts;
 mod duration;
@@ -27,7 +27,7 @@ use serde_json::Value;
 
 pub use attempts::{AttemptPolicy, HedgingPolicy, RetryPolicy, RetryThrottling};
 pub use error::ServiceConfigError;
-pub use load_balancing::{LoadBalancing, RingHash, WeightedRoundRobin};
+pub use load_balancing::{LoadBalancing, WeightedRoundRobin};
 pub use method::MethodConfig;
 pub use outlier_detection::{FailurePercentageEjection, OutlierDetection, SuccessRateEjection};
 pub use status_codes::CodeSet;

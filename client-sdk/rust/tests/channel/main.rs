@@ -8,6 +8,10 @@ mod failover;
 #[cfg(feature = "plexus")]
 mod login;
 #[cfg(test)]
+mod mesh;
+#[cfg(test)]
+mod probes;
+#[cfg(test)]
 mod refusal;
 #[cfg(test)]
 mod replica;
