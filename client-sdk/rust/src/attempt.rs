@@ -3,8 +3,8 @@
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response, StatusCode};
-use http_body::Frame;
+use http::{HeaderMap, Request, Response, StatusCode, response};
+use http_body::{Body as _, Frame};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use tokio::time::Instant;
@@ -230,7 +230,18 @@ async fn receive(
     is_whole: bool,
 ) -> Result<Answer, Failed> {
     let (parts, mut incoming) = response.into_parts();
-    let mut code = code_of(&parts.headers).or_else(|| code_of_http(parts.status));
+    let mut code = code_of(&parts.headers);
+    if code.is_none() && !is_grpc(&parts) {
+        let text = format!("replica {}: HTTP {}, which is no gRPC", attempt.endpoint.address(), parts.status);
+        let status = Status::new(code_of_http(parts.status), text);
+        attempt.finish(status.code(), status.message());
+        return Err(Failed::midway(status));
+    }
+    if code.is_none() && incoming.is_end_stream() {
+        let status = failure::cut_off(attempt.endpoint.address());
+        attempt.finish(status.code(), status.message());
+        return Err(Failed::midway(status));
+    }
     let mut pushback = Pushback::from_headers(&parts.headers);
     let mut read = VecDeque::new();
     let mut bytes = 0;
@@ -264,10 +275,16 @@ pub(crate) fn code_of(headers: &HeaderMap) -> Option<Code> {
     headers.get("grpc-status").map(|value| Code::from_bytes(value.as_bytes()))
 }
 
+/// Whether a gRPC server made the answer (gRPC over HTTP/2, "Responses").
+fn is_grpc(head: &response::Parts) -> bool {
+    let content_type = head.headers.get(http::header::CONTENT_TYPE);
+    head.status == StatusCode::OK
+        && content_type.is_none_or(|value| value.as_bytes().starts_with(b"application/grpc"))
+}
+
 /// The code of an answer that no gRPC server made ("HTTP to gRPC Status Code Mapping").
-fn code_of_http(status: StatusCode) -> Option<Code> {
-    Some(match status {
-        StatusCode::OK => return None,
+fn code_of_http(status: StatusCode) -> Code {
+    match status {
         StatusCode::BAD_REQUEST => Code::Internal,
         StatusCode::UNAUTHORIZED => Code::Unauthenticated,
         StatusCode::FORBIDDEN => Code::PermissionDenied,
@@ -277,5 +294,5 @@ fn code_of_http(status: StatusCode) -> Option<Code> {
         | StatusCode::SERVICE_UNAVAILABLE
         | StatusCode::GATEWAY_TIMEOUT => Code::Unavailable,
         _ => Code::Unknown,
-    })
+    }
 }

@@ -62,6 +62,11 @@ pub(crate) async fn run(
     let answered = {
         let mut running = pin!(race.run().instrument(span));
         match deadline.head {
+            // A timeout looks at its future first, and a call whose time is up must not be sent.
+            Some(deadline) if deadline <= Instant::now() => {
+                let text = format!("the deadline passed before {} was called", core.name);
+                Err(Status::deadline_exceeded(text))
+            }
             Some(deadline) => {
                 tokio::time::timeout_at(deadline, running.as_mut()).await.unwrap_or_else(|_| {
                     let text = format!("{} did not answer before the deadline", core.name);
@@ -175,7 +180,10 @@ impl<'a> Race<'a> {
             self.failed(status)
         })?;
         let text = "the request is too large to be sent again";
-        let body = self.outgoing.attempt().ok_or_else(|| self.failed(Status::unavailable(text)))?;
+        let body = self.outgoing.attempt().ok_or_else(|| {
+            let own = self.outgoing.failure();
+            own.unwrap_or_else(|| self.failed(Status::unavailable(text)))
+        })?;
         Ok(Place { endpoint, connection, body, record })
     }
 

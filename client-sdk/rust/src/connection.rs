@@ -150,7 +150,7 @@ async fn handshake(io: BoxIo) -> Result<(Arc<Connection>, Driver), ConnectError>
     }));
     tokio::select! {
         biased;
-        heard = preface => heard.map_err(|_| ConnectError::Closed)?,
+        heard = preface => heard.map_err(|_| ConnectError::Closed)?.map_err(ConnectError::Connect)?,
         ended = &mut driver => {
             ended.map_err(ConnectError::Handshake)?;
             return Err(ConnectError::Closed);

@@ -34,6 +34,11 @@ pub(crate) fn status(error: &hyper::Error, replica: &Address) -> Status {
     Status::new(code, format!("replica {replica}: {}", describe(error)))
 }
 
+/// The status of an answer that ended without one: whatever came of it may not be all.
+pub(crate) fn cut_off(replica: &Address) -> Status {
+    Status::unknown(format!("replica {replica}: the answer ended without grpc-status"))
+}
+
 /// An error with its causes in one line.
 pub(crate) fn describe(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();

@@ -39,11 +39,14 @@ impl OpenCall {
         self.record.finish(code, description);
     }
 
-    fn finish_from(mut self, headers: &HeaderMap) {
-        match self.attempt.finish_from(headers) {
+    /// Answers whether they hold a status.
+    fn finish_from(mut self, headers: &HeaderMap) -> bool {
+        let status = self.attempt.finish_from(headers);
+        match &status {
             Some(status) => self.record.finish(status.code(), status.message()),
             None => self.finish(Code::Unknown, "no grpc-status"),
         }
+        status.is_some()
     }
 }
 
@@ -108,7 +111,10 @@ impl http_body::Body for ResponseBody {
                 if let Some(trailers) = frame.trailers_ref()
                     && let Some(call) = self.call.take()
                 {
-                    call.finish_from(trailers);
+                    let replica = call.attempt.endpoint.address().clone();
+                    if !call.finish_from(trailers) {
+                        return Poll::Ready(Some(Err(failure::cut_off(&replica))));
+                    }
                 }
                 Poll::Ready(Some(Ok(frame)))
             }
@@ -120,10 +126,9 @@ impl http_body::Body for ResponseBody {
                 self.fail(status)
             }
             Poll::Ready(None) => {
-                if let Some(call) = self.call.take() {
-                    call.finish(Code::Unknown, "no grpc-status");
-                }
-                Poll::Ready(None)
+                let cut_off =
+                    self.call.as_ref().map(|call| failure::cut_off(call.attempt.endpoint.address()));
+                cut_off.map_or(Poll::Ready(None), |status| self.fail(status))
             }
         }
     }

@@ -23,16 +23,17 @@ const FRAME_HEAD_BYTES: usize = 9;
 /// The type of a GOAWAY frame (RFC 9113, 6.8).
 const GOAWAY: u8 = 0x7;
 
-/// A byte stream that reports its first byte, and the first GOAWAY in it.
+/// A byte stream that reports its first frame, and the first GOAWAY in it.
 ///
 /// An HTTP/2 server speaks first, with its SETTINGS. A kernel accepts connections for a process that
-/// hangs, so only this shows that somebody is there (gRPC calls a connection ready by the same sign).
+/// hangs, so only this shows that somebody is there (gRPC calls a connection ready by the same sign). The
+/// frame must be whole: what says half of it may never say more.
 ///
 /// hyper notices a GOAWAY with the next request alone. Until then, a replica that drains would wait for
 /// our streams that have no end, such as that to its health service.
 pub(crate) struct Watched {
     io: BoxIo,
-    heard: Option<oneshot::Sender<()>>,
+    heard: Option<oneshot::Sender<io::Result<()>>>,
     frames: Frames,
     goaway: Arc<Goaway>,
 }
@@ -63,6 +64,8 @@ struct Frames {
     head_bytes: usize,
     /// What is left of the present frame's payload.
     payload_bytes: usize,
+    /// Whether any frame has come to its end.
+    has_whole: bool,
 }
 
 impl Frames {
@@ -72,6 +75,7 @@ impl Frames {
         while !bytes.is_empty() {
             let skipped = self.payload_bytes.min(bytes.len());
             self.payload_bytes -= skipped;
+            self.has_whole |= skipped > 0 && self.payload_bytes == 0;
             bytes = &bytes[skipped..];
             let taken = bytes.len().min(FRAME_HEAD_BYTES - self.head_bytes);
             self.head[self.head_bytes..self.head_bytes + taken].copy_from_slice(&bytes[..taken]);
@@ -81,6 +85,7 @@ impl Frames {
                 let [high, middle, low, kind, ..] = self.head;
                 self.payload_bytes = u32::from_be_bytes([0, high, middle, low]) as usize;
                 self.head_bytes = 0;
+                self.has_whole |= self.payload_bytes == 0;
                 found |= kind == GOAWAY;
             }
         }
@@ -89,8 +94,9 @@ impl Frames {
 }
 
 impl Watched {
-    /// The stream, what resolves at its first byte, and what knows of GOAWAY.
-    pub(crate) fn new(io: BoxIo) -> (Self, oneshot::Receiver<()>, Arc<Goaway>) {
+    /// The stream, what resolves at the end of its first frame or at the error before it, and what knows
+    /// of GOAWAY.
+    pub(crate) fn new(io: BoxIo) -> (Self, oneshot::Receiver<io::Result<()>>, Arc<Goaway>) {
         let (sender, receiver) = oneshot::channel();
         let goaway = Arc::<Goaway>::default();
         let watched =
@@ -102,12 +108,19 @@ impl Watched {
         if bytes.is_empty() {
             return;
         }
-        if let Some(heard) = self.heard.take() {
-            // Nobody listens when the attempt was given up.
-            heard.send(()).ok();
+        let has_goaway = self.frames.has_goaway(bytes);
+        if self.frames.has_whole {
+            self.tell(Ok(()));
         }
-        if self.frames.has_goaway(bytes) && !self.goaway.is_said.swap(true, Ordering::Relaxed) {
+        if has_goaway && !self.goaway.is_said.swap(true, Ordering::Relaxed) {
             self.goaway.said.notify_one();
+        }
+    }
+
+    fn tell(&mut self, heard: io::Result<()>) {
+        if let Some(sender) = self.heard.take() {
+            // Nobody listens when the attempt was given up.
+            sender.send(heard).ok();
         }
     }
 }
@@ -121,6 +134,10 @@ impl AsyncRead for Watched {
         let before = buffer.filled().len();
         let polled = Pin::new(&mut self.io).poll_read(context, buffer);
         self.listen(&buffer.filled()[before..]);
+        if let Poll::Ready(Err(error)) = &polled {
+            // hyper logs it and says only that the connection ended.
+            self.tell(Err(io::Error::new(error.kind(), error.to_string())));
+        }
         polled
     }
 }

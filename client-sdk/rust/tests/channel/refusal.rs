@@ -1,31 +1,12 @@
 //! Requests that no server processed are sent again; why none could be sent is said by name.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
-use plexus_client::{
-    ConnectionState,
-    endpoint::Endpoint,
-    pick::{PickArgs, Picker, Policy},
-};
-use tokio::{net::TcpListener, time::Instant};
+use plexus_client::ConnectionState;
+use tokio::net::TcpListener;
 use tonic::{Code, transport::Server};
 
-use crate::replica::{Replica, builder, check, serve, until};
-
-/// Prefers the replicas in the resolver's order.
-struct InOrder;
-
-impl Policy for InOrder {
-    fn picker(&self, _: &[Arc<Endpoint>], _: Instant) -> Box<dyn Picker> {
-        Box::new(InOrder)
-    }
-}
-
-impl Picker for InOrder {
-    fn pick(&self, args: &PickArgs<'_>) -> Option<usize> {
-        args.next_available(0)
-    }
-}
+use crate::replica::{InOrder, Replica, builder, check, serve, until};
 
 const ANYWHERE: &str = "127.0.0.1:0";
 
