@@ -54,6 +54,8 @@ pub(crate) async fn run(
         outgoing: &outgoing,
         record: &mut record,
         tried: Vec::new(),
+        failed_at: Vec::new(),
+        launched: Instant::now(),
         attempts: CallAttempts::new(&plan.attempts, plan.is_idempotent),
         met: Vec::new(),
         next: None,
@@ -103,12 +105,20 @@ struct Race<'a> {
     record: &'a mut CallRecord,
     /// Where it was sent.
     tried: Vec<Address>,
+    /// Where of these no attempt is under way any more.
+    failed_at: Vec<Address>,
+    /// When the latest attempt was.
+    launched: Instant,
     attempts: CallAttempts<'a>,
     /// What earlier attempts met and how often in a row, for the error.
     met: Vec<(String, usize)>,
     /// When the next attempt begins, if no other is answered before.
     next: Option<(Instant, Kind)>,
 }
+
+/// When none was ready for an attempt beside those under way, it is looked again after as long again as
+/// the latest has been under way by then, and this at least.
+const LOOK_AGAIN_MIN: Duration = Duration::from_millis(10);
 
 /// The verdict with which a hedged attempt goes out.
 const SENT_NOW: Verdict = Verdict::AfterBackoff(Duration::ZERO);
@@ -189,7 +199,13 @@ impl<'a> Race<'a> {
 
     /// Another endpoint that is ready now, for one more attempt beside those that are running.
     fn place_beside(&mut self, kind: Kind) -> Option<Place> {
-        let (endpoint, connection) = self.core.pool.pick_other(&self.tried)?;
+        let Some((endpoint, connection)) = self.pick_beside() else {
+            // Such as while the connections of all others are being replaced.
+            let now = Instant::now();
+            let wait = now.saturating_duration_since(self.launched).max(LOOK_AGAIN_MIN);
+            self.next = now.checked_add(wait).map(|at| (at, kind));
+            return None;
+        };
         // A retry is paid for already.
         if kind == Kind::Hedge && self.attempts.hedge_due(self.core.guards(), Instant::now()) != SENT_NOW {
             return None;
@@ -197,6 +213,16 @@ impl<'a> Race<'a> {
         let body = self.outgoing.attempt()?;
         let record = self.record.attempt(method(&self.parts), kind, self.deadline.head);
         Some(Place { endpoint, connection, body, record })
+    }
+
+    /// An endpoint that the call has not met, or at least one at which no attempt is under way.
+    fn pick_beside(&self) -> Option<(Arc<Endpoint>, Arc<Connection>)> {
+        let pool = &self.core.pool;
+        pool.pick_other(&self.tried).or_else(|| {
+            let is_under_way = |address: &&Address| !self.failed_at.contains(address);
+            let under_way: Vec<_> = self.tried.iter().filter(is_under_way).cloned().collect();
+            if under_way.len() < self.tried.len() { pool.pick_other(&under_way) } else { None }
+        })
     }
 
     fn launch(&mut self, place: Place) -> Result<impl Future<Output = Met> + use<'a>, Status> {
@@ -212,6 +238,8 @@ impl<'a> Race<'a> {
         let timeout = self.plan.attempt_timeout().and_then(|timeout| now.checked_add(timeout));
         let deadline = timeout.into_iter().chain(self.deadline.head).min();
         self.tried.push(endpoint.address().clone());
+        self.failed_at.retain(|address| address != endpoint.address());
+        self.launched = now;
         let attempt = Attempt::begin(&self.core.pool, (endpoint, &connection), record, deadline);
         if let Some(delay) = self.plan.hedge_delay() {
             self.next = now.checked_add(delay).map(|at| (at, Kind::Hedge));
@@ -284,6 +312,7 @@ impl<'a> Race<'a> {
     }
 
     fn note(&mut self, endpoint: &Endpoint, code: Code) {
+        self.failed_at.push(endpoint.address().clone());
         let said = format!("{} {}", endpoint.address(), code_name(code));
         if let Some((last, count)) = self.met.last_mut()
             && *last == said

@@ -13,6 +13,8 @@ mod health;
 #[cfg(test)]
 mod hedging;
 #[cfg(test)]
+mod hedging_elsewhere;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 #[cfg(feature = "plexus")]

@@ -3,7 +3,10 @@
 use std::{net::SocketAddr, time::Duration};
 
 use plexus_client::ConnectionState;
-use tokio::net::TcpListener;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpListener,
+};
 use tonic::{Code, transport::Server};
 
 use crate::replica::{InOrder, Replica, builder, check, serve, until};
@@ -18,6 +21,31 @@ async fn resetting(reason: h2::Reason) -> (SocketAddr, tokio::runtime::Runtime) 
                 let mut connection = h2::server::handshake(socket).await.unwrap();
                 while let Some(Ok((_, mut respond))) = connection.accept().await {
                     respond.send_reset(reason);
+                }
+            });
+        }
+    })
+    .await;
+    (address, runtime)
+}
+
+/// A server that accepts connections and, at the head of a request, says GOAWAY: nothing was processed.
+async fn leaving() -> (SocketAddr, tokio::runtime::Runtime) {
+    const SETTINGS: [u8; 9] = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+    const GOAWAY: [u8; 17] = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    const HEADERS: u8 = 1;
+    let (address, runtime, _) = serve(ANYWHERE.parse().unwrap(), |listener, _| async move {
+        while let Ok((mut socket, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                socket.write_all(&SETTINGS).await.unwrap();
+                socket.read_exact(&mut [0; b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".len()]).await.unwrap();
+                let mut head = [0; 9];
+                while socket.read_exact(&mut head).await.is_ok() {
+                    let length = usize::from(head[1]) << 8 | usize::from(head[2]);
+                    socket.read_exact(&mut vec![0; length]).await.unwrap();
+                    if head[3] == HEADERS {
+                        socket.write_all(&GOAWAY).await.unwrap();
+                    }
                 }
             });
         }
@@ -43,6 +71,16 @@ async fn a_refused_request_goes_whole_to_another_replica() {
     // The answer depends on the request's body, so the body was sent again, too.
     let status = check(&channel, "missing").await.unwrap_err();
     assert_eq!(status.code(), Code::NotFound);
+    assert_eq!(healthy.seen.count(), 1);
+    runtime.shutdown_background();
+}
+
+#[tokio::test]
+async fn a_request_beyond_the_last_stream_of_a_goaway_goes_to_another_replica() {
+    let (leaving, runtime) = leaving().await;
+    let healthy = Replica::start().await;
+    let channel = preferring(leaving, &healthy).await;
+    check(&channel, "").await.unwrap();
     assert_eq!(healthy.seen.count(), 1);
     runtime.shutdown_background();
 }

@@ -16,7 +16,7 @@ use crate::{
 };
 
 pub(crate) async fn run(plan: Arc<Plan>, resolver: ManualResolver, record: Record) -> turmoil::Result {
-    let channel = sdk::channel(plan.seed, resolver);
+    let channel = sdk::channel(plan.seed, resolver, record.clone());
     let begin = Instant::now();
     for (call, planned) in plan.calls.iter().enumerate() {
         tokio::time::sleep_until(begin + planned.at).await;

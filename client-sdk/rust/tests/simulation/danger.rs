@@ -41,8 +41,11 @@ fn threatens(plan: &Plan, fault: &Fault, call: &Call, called: Duration, ended: D
             let is_in_flight = called <= fault.from + news && fault.from <= ended;
             is_in_flight && !(sdk::REPEATS_READS && call.method == Method::Read)
         }
-        // The application's own answer.
-        Kind::Failing => called <= fault.until && fault.from <= ended,
+        // The application's own answer; a read is asked of another replica then.
+        Kind::Failing => {
+            let is_met = called <= fault.until && fault.from <= ended;
+            is_met && !(sdk::REPEATS_READS && call.method == Method::Read)
+        }
         // Nobody knows whether an answer comes. Connections may stay silent after the fault.
         Kind::PowerOff
         | Kind::Partition

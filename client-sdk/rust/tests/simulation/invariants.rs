@@ -5,8 +5,9 @@ use std::time::Duration;
 use tonic::Code;
 
 use crate::{
-    danger,
+    black_hole, budget, danger,
     plan::{Call, Kind, LEFT_WITHIN, Method, Plan, Reply, USED_EACH, USED_WITHIN},
+    reconnects,
     record::{Event, Outcome},
     sdk,
     story::{Story, stories},
@@ -45,8 +46,10 @@ pub(crate) fn broken(plan: &Plan, events: &[Event]) -> Vec<Violation> {
             }
         }
     }
-    violations.extend(attempts(plan, &stories));
+    violations.extend(budget::exceeded(plan, &stories));
     violations.extend((0..plan.replicas).flat_map(|replica| unused(plan, &stories, replica)));
+    violations.extend(black_hole::stuck(plan, &stories));
+    violations.extend(reconnects::hasty(plan, events));
     violations
 }
 
@@ -59,8 +62,8 @@ fn runs_once(_: &Plan, call: &Call, story: &Story) -> bool {
     call.method == Method::Read || story.executions.len() <= 1
 }
 
-fn is_sent_a_few_times(_: &Plan, _: &Call, story: &Story) -> bool {
-    story.executions.len() + story.refusals.len() <= sdk::ATTEMPTS_OF_ONE_CALL_MAX
+fn is_sent_a_few_times(_: &Plan, call: &Call, story: &Story) -> bool {
+    story.executions.len() + story.refusals.len() <= sdk::attempts_max(call.method)
 }
 
 fn is_answered_truly(_: &Plan, call: &Call, story: &Story) -> bool {
@@ -109,15 +112,6 @@ fn is_sent_to_members(plan: &Plan, _: &Call, story: &Story) -> bool {
         is_out(replica) && !(0..plan.replicas).all(is_out)
     };
     !story.executions.iter().any(|(at, replica)| leaves(*replica, *at))
-}
-
-fn attempts(plan: &Plan, stories: &[Story]) -> Option<Violation> {
-    let attempts: usize = stories.iter().map(|story| story.executions.len() + story.refusals.len()).sum();
-    let limit = plan.calls.len() as f64 * sdk::ATTEMPTS_PER_CALL_MAX + sdk::ATTEMPTS_FREE;
-    (attempts as f64 > limit).then(|| Violation {
-        invariant: "attempts stay within the budget",
-        text: format!("{attempts} attempts for {} calls", plan.calls.len()),
-    })
 }
 
 /// The times in which a replica was well and got no call.

@@ -1,6 +1,10 @@
 //! The channel in a simulated world: real HTTP/2 bytes over simulated TCP, one thread, seeded time and faults.
 
 #[cfg(test)]
+mod black_hole;
+#[cfg(test)]
+mod budget;
+#[cfg(test)]
 mod caller;
 #[cfg(test)]
 mod danger;
@@ -16,6 +20,8 @@ mod network;
 mod payload;
 #[cfg(test)]
 mod plan;
+#[cfg(test)]
+mod reconnects;
 #[cfg(test)]
 mod record;
 #[cfg(test)]

@@ -24,6 +24,10 @@ pub(crate) struct Event {
 pub(crate) enum What {
     /// A fault began, or was healed.
     Fault { fault: Fault, begins: bool },
+    /// The client began to connect.
+    Connecting { replica: usize },
+    /// The first byte came on a connection.
+    Heard { replica: usize },
     /// The client made a call.
     Called(usize),
     /// A replica refused the stream of a call, unprocessed.

@@ -3,12 +3,16 @@
 use std::{
     io,
     pin::pin,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
 use h2::Reason;
 use http::{Request, Response};
+use http_body_util::BodyExt as _;
 use hyper::{body::Incoming, server::conn::http2, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio_stream::{Stream, StreamExt as _};
@@ -25,6 +29,13 @@ use crate::{
     plan::{Call, Method, Plan, Reply},
     record::{Record, What},
 };
+
+/// How many streams of one connection are refused before the request has come whole.
+///
+/// The HTTP/2 library of the server remembers 50 streams that it reset, each for a second of a clock that
+/// no simulation stops. What comes late for others it answers, so that beyond 50 the bytes on the wire
+/// would depend on how fast the simulation runs. Nothing comes late for a request that has come whole.
+const REFUSED_EARLY_MAX: usize = 40;
 
 /// One replica, beyond the life of its process.
 pub(crate) struct Replica {
@@ -138,11 +149,13 @@ async fn accept(replica: &Arc<Replica>, process: Process, drain: &CancellationTo
 
 async fn serve(replica: Arc<Replica>, stream: TcpStream, drain: CancellationToken) {
     let service = service_fn({
-        let replica = Arc::clone(&replica);
-        move |request| answer(Arc::clone(&replica), request)
+        let (replica, refused) = (Arc::clone(&replica), Arc::new(AtomicUsize::new(0)));
+        move |request| answer(Arc::clone(&replica), Arc::clone(&refused), request)
     });
     let connection = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
+        // It tells a time that no simulation stops.
+        .auto_date_header(false)
         .max_concurrent_streams(replica.plan.streams_max)
         .serve_connection(TokioIo::new(Lingering::new(stream)), service);
     let mut connection = pin!(connection);
@@ -161,10 +174,18 @@ async fn serve(replica: Arc<Replica>, stream: TcpStream, drain: CancellationToke
     }
 }
 
-async fn answer(replica: Arc<Replica>, request: Request<Incoming>) -> Result<Response<Body>, h2::Error> {
+async fn answer(
+    replica: Arc<Replica>,
+    refused: Arc<AtomicUsize>,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, h2::Error> {
     let call = request.headers()[CALL_HEADER].to_str().unwrap().parse().unwrap();
     if replica.conduct() == Conduct::Refusing {
         replica.record.note(What::Refused { call, replica: replica.index });
+        if refused.fetch_add(1, Ordering::Relaxed) >= REFUSED_EARLY_MAX {
+            // It failed to come when the caller gave it up.
+            request.into_body().collect().await.ok();
+        }
         return Err(Reason::REFUSED_STREAM.into());
     }
     let path = request.uri().path().to_owned();

@@ -26,7 +26,7 @@ pub(crate) fn stories(plan: &Plan, events: &[Event]) -> Vec<Story> {
     let mut stories: Vec<Story> = plan.calls.iter().map(|_| Story::default()).collect();
     for Event { at, what } in events {
         match what {
-            What::Fault { .. } => {}
+            What::Fault { .. } | What::Connecting { .. } | What::Heard { .. } => {}
             What::Called(call) => stories[*call].called = Some(*at),
             What::Refused { call, replica } => stories[*call].refusals.push((*at, *replica)),
             What::Executed { call, replica } => stories[*call].executions.push((*at, *replica)),
