@@ -81,7 +81,7 @@ pub(crate) struct Attempt {
 impl Attempt {
     pub(crate) fn begin(
         pool: &Arc<Pool>,
-        (endpoint, connection): (Arc<Endpoint>, &Arc<Connection>),
+        (endpoint, stream): (Arc<Endpoint>, Stream),
         record: AttemptRecord,
         deadline: Option<Instant>,
     ) -> Self {
@@ -94,7 +94,7 @@ impl Attempt {
             deadline,
             is_answered: false,
             is_open: true,
-            _stream: connection.begin(),
+            _stream: stream,
         }
     }
 

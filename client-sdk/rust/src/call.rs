@@ -12,7 +12,7 @@ use crate::{
     address::Address,
     attempt::{self, Answer, Attempt, Failed, Met},
     channel::Core,
-    connection::Connection,
+    connection::Stream,
     deadline::Deadline,
     endpoint::Endpoint,
     limits::Permit,
@@ -126,7 +126,7 @@ const SENT_NOW: Verdict = Verdict::AfterBackoff(Duration::ZERO);
 /// Where an attempt goes, and what it sends.
 struct Place {
     endpoint: Arc<Endpoint>,
-    connection: Arc<Connection>,
+    stream: Stream,
     body: RequestBody,
     record: AttemptRecord,
 }
@@ -185,7 +185,7 @@ impl<'a> Race<'a> {
             wait_for_ready: self.plan.wait_for_ready,
         };
         let ready = ready::endpoint(self.core, wanted, self.record, &record).await;
-        let (endpoint, connection) = ready.map_err(|status| {
+        let (endpoint, stream) = ready.map_err(|status| {
             record.finish(status.code(), status.message());
             self.failed(status)
         })?;
@@ -194,12 +194,12 @@ impl<'a> Race<'a> {
             let own = self.outgoing.failure();
             own.unwrap_or_else(|| self.failed(Status::unavailable(text)))
         })?;
-        Ok(Place { endpoint, connection, body, record })
+        Ok(Place { endpoint, stream, body, record })
     }
 
     /// Another endpoint that is ready now, for one more attempt beside those that are running.
     fn place_beside(&mut self, kind: Kind) -> Option<Place> {
-        let Some((endpoint, connection)) = self.pick_beside() else {
+        let Some((endpoint, stream)) = self.pick_beside() else {
             // Such as while the connections of all others are being replaced.
             let now = Instant::now();
             let wait = now.saturating_duration_since(self.launched).max(LOOK_AGAIN_MIN);
@@ -212,11 +212,11 @@ impl<'a> Race<'a> {
         }
         let body = self.outgoing.attempt()?;
         let record = self.record.attempt(method(&self.parts), kind, self.deadline.head);
-        Some(Place { endpoint, connection, body, record })
+        Some(Place { endpoint, stream, body, record })
     }
 
     /// An endpoint that the call has not met, or at least one at which no attempt is under way.
-    fn pick_beside(&self) -> Option<(Arc<Endpoint>, Arc<Connection>)> {
+    fn pick_beside(&self) -> Option<(Arc<Endpoint>, Stream)> {
         let pool = &self.core.pool;
         pool.pick_other(&self.tried).or_else(|| {
             let is_under_way = |address: &&Address| !self.failed_at.contains(address);
@@ -226,7 +226,7 @@ impl<'a> Race<'a> {
     }
 
     fn launch(&mut self, place: Place) -> Result<impl Future<Output = Met> + use<'a>, Status> {
-        let Place { endpoint, connection, body, mut record } = place;
+        let Place { endpoint, stream, body, mut record } = place;
         let now = Instant::now();
         let mut request = self.request(&endpoint, body.measured(record.sent_messages()))?;
         let headers = request.headers_mut();
@@ -240,7 +240,8 @@ impl<'a> Race<'a> {
         self.tried.push(endpoint.address().clone());
         self.failed_at.retain(|address| address != endpoint.address());
         self.launched = now;
-        let attempt = Attempt::begin(&self.core.pool, (endpoint, &connection), record, deadline);
+        let connection = Arc::clone(stream.connection());
+        let attempt = Attempt::begin(&self.core.pool, (endpoint, stream), record, deadline);
         if let Some(delay) = self.plan.hedge_delay() {
             self.next = now.checked_add(delay).map(|at| (at, Kind::Hedge));
         }

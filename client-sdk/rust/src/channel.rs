@@ -23,7 +23,7 @@ use crate::{
     limits::Limit,
     pick::HashKey,
     plan::Plans,
-    pool::Pool,
+    pool::{NoPick, Pool},
     request_body::{Outgoing, ReplayMemory},
     retry::{Guards, RetryBudget, Throttle},
     telemetry::{self, CallLimit, CallRecord},
@@ -101,7 +101,7 @@ impl Channel {
             let mut changed = pin!(self.core.pool.changed());
             // Before looking, so that no change is missed.
             changed.as_mut().enable();
-            if self.core.pool.pick(&[], None).is_ok() {
+            if self.core.pool.pick(&[], None).err() != Some(NoPick::NotReady) {
                 return;
             }
             changed.await;

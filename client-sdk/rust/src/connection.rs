@@ -21,6 +21,7 @@ use hyper::{
     },
 };
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::sync::Notify;
 
 use crate::{
     address::Address,
@@ -56,6 +57,7 @@ pub(crate) struct Connection {
     /// How many streams the server allows at once.
     streams_max: Arc<AtomicUsize>,
     goaway: Arc<Goaway>,
+    room: Arc<Notify>,
 }
 
 /// Drives a connection until it ends or the server says GOAWAY.
@@ -79,15 +81,17 @@ pub(crate) enum ConnectError {
 pub(crate) struct Stream(Arc<Connection>);
 
 impl Connection {
-    /// Opens a connection: bytes, handshake, and the server's preface, all within `timeout`.
+    /// Opens a connection: bytes, handshake, and the server's preface, all within `timeout`. `room` is told
+    /// when a stream becomes free after all had been taken.
     pub(crate) async fn open(
         connector: &dyn Connect,
         address: Address,
         timeout: Duration,
+        room: Arc<Notify>,
     ) -> Result<(Arc<Self>, Driver), ConnectError> {
         let attempt = async {
             let io = connector.connect(address).await.map_err(ConnectError::Connect)?;
-            handshake(io).await
+            handshake(io, room).await
         };
         tokio::time::timeout(timeout, attempt).await.unwrap_or(Err(ConnectError::Timeout(timeout)))
     }
@@ -102,12 +106,15 @@ impl Connection {
         self.streams.load(Ordering::Relaxed)
     }
 
-    /// Whether one more call would not have to wait for another to end.
-    pub(crate) fn has_free_stream(&self) -> bool {
-        self.streams() < self.streams_max.load(Ordering::Relaxed)
+    /// Takes a stream for a call; `None` when it would have to wait for another call to end.
+    pub(crate) fn reserve(self: &Arc<Self>) -> Option<Stream> {
+        let max = self.streams_max.load(Ordering::Relaxed);
+        let free = |streams| (streams < max).then_some(streams + 1);
+        let reserved = self.streams.fetch_update(Ordering::Relaxed, Ordering::Relaxed, free);
+        reserved.ok().map(|_| Stream(Arc::clone(self)))
     }
 
-    /// Counts a call until the guard is dropped.
+    /// Takes a stream, even if it has to wait for another call to end.
     pub(crate) fn begin(self: &Arc<Self>) -> Stream {
         self.streams.fetch_add(1, Ordering::Relaxed);
         Stream(Arc::clone(self))
@@ -122,13 +129,23 @@ impl Connection {
     }
 }
 
-impl Drop for Stream {
-    fn drop(&mut self) {
-        self.0.streams.fetch_sub(1, Ordering::Relaxed);
+impl Stream {
+    /// The connection that it belongs to.
+    pub(crate) fn connection(&self) -> &Arc<Connection> {
+        &self.0
     }
 }
 
-async fn handshake(io: BoxIo) -> Result<(Arc<Connection>, Driver), ConnectError> {
+impl Drop for Stream {
+    fn drop(&mut self) {
+        let before = self.0.streams.fetch_sub(1, Ordering::Relaxed);
+        if before >= self.0.streams_max.load(Ordering::Relaxed) {
+            self.0.room.notify_waiters();
+        }
+    }
+}
+
+async fn handshake(io: BoxIo, room: Arc<Notify>) -> Result<(Arc<Connection>, Driver), ConnectError> {
     let (io, preface, goaway) = Watched::new(io);
     let (sender, mut connection) = Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
@@ -157,7 +174,7 @@ async fn handshake(io: BoxIo) -> Result<(Arc<Connection>, Driver), ConnectError>
         }
     }
     let connection =
-        Connection { sender, streams: AtomicUsize::new(0), streams_max, goaway: Arc::clone(&goaway) };
+        Connection { sender, streams: AtomicUsize::new(0), streams_max, goaway: Arc::clone(&goaway), room };
     // Dropping the driver gives back the requests that wait in it; those in flight go on.
     let driver = async move {
         tokio::select! {

@@ -16,7 +16,7 @@ use tokio::{sync::Notify, time::Instant};
 use crate::{
     address::Address,
     concurrency::Concurrency,
-    connection::Connection,
+    connection::{Connection, Stream},
     ejection::{self, State},
     load::Load,
     resolve::Member,
@@ -55,6 +55,18 @@ pub struct EndpointStatus {
     pub in_flight: usize,
     /// Why the last attempt failed or the last connection ended; empty when that never happened.
     pub last_error: String,
+}
+
+/// The most connections to one endpoint (gRPC's proposal A105 caps them at 10).
+pub(crate) const CONNECTIONS_MAX: usize = 10;
+
+/// Why an endpoint has no stream for a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoStream {
+    /// No connection is open.
+    Dead,
+    /// All streams are taken, and another connection is being opened.
+    Crowded,
 }
 
 /// One replica: what pickers see, and what the channel keeps of it. Reading it takes no lock.
@@ -194,23 +206,29 @@ impl Endpoint {
         self.load.in_flight() < self.concurrency.limit()
     }
 
-    /// The connection for the next call: the first with a free stream, so that others may become idle;
-    /// when none has one, the least crowded, and another is asked for.
-    pub(crate) fn connection(&self) -> Option<Arc<Connection>> {
+    /// A stream for the next call, on the first connection that has one free, so that others may become
+    /// idle. When none has and no further connection may be opened, on the least crowded.
+    ///
+    /// # Errors
+    /// Whether it has no connection, or waits for a further one, which is asked for.
+    pub(crate) fn stream(&self) -> Result<Stream, NoStream> {
         let connections = self.connections.load();
         let mut open = connections.iter().filter(|connection| connection.is_open());
-        if let Some(connection) = open.clone().find(|connection| connection.has_free_stream()) {
-            return Some(Arc::clone(connection));
+        if let Some(stream) = open.clone().find_map(Connection::reserve) {
+            return Ok(stream);
         }
         let Some(first) = open.next() else {
             // It died after the last look; the supervisor is about to learn it.
             self.is_connected.store(false, Ordering::Relaxed);
-            return None;
+            return Err(NoStream::Dead);
         };
-        self.is_crowded.notify_one();
-        Some(Arc::clone(
-            open.fold(first, |least, next| if next.streams() < least.streams() { next } else { least }),
-        ))
+        if connections.len() < CONNECTIONS_MAX {
+            self.is_crowded.notify_one();
+            return Err(NoStream::Crowded);
+        }
+        let least =
+            open.fold(first, |least, next| if next.streams() < least.streams() { next } else { least });
+        Ok(least.begin())
     }
 
     pub(crate) fn connections(&self) -> Arc<Vec<Arc<Connection>>> {

@@ -21,6 +21,7 @@ pub(crate) async fn follow(
     service: String,
 ) {
     let mut backoff = Backoff::new(pool.settings.backoff, pool.random.fork());
+    let _stream = connection.begin();
     while connection.is_open() {
         let since = Instant::now();
         let direct = Direct::new(&*pool.connector, &endpoint, &connection);

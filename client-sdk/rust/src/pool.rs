@@ -20,9 +20,9 @@ use crate::{
     backoff::BackoffPolicy,
     concurrency::{AdaptiveConcurrency, Concurrency},
     connect::Connect,
-    connection::Connection,
+    connection::Stream,
     ejection::{self, Change, Event, Record, Set, Signal},
-    endpoint::{Endpoint, EndpointStatus},
+    endpoint::{Endpoint, EndpointStatus, NoStream},
     outliers,
     pick::{PickArgs, Picker, Policy},
     probe::Probes,
@@ -70,7 +70,7 @@ pub(crate) struct Pool {
     /// For policies that want to know how busy endpoints are.
     probes: Option<Probes>,
     /// Wakes those that wait for another rotation, in the order in which they came.
-    changed: Notify,
+    changed: Arc<Notify>,
     members: Mutex<Members>,
 }
 
@@ -94,6 +94,8 @@ pub(crate) enum NoPick {
     NotReady,
     /// All that are have as many calls in flight as they may.
     Full,
+    /// The servers allow no more streams on the connections that there are; more are being opened.
+    Crowded,
 }
 
 impl Pool {
@@ -118,29 +120,36 @@ impl Pool {
             settings,
             metrics,
             rotation: ArcSwap::from_pointee(rotation),
-            changed: Notify::new(),
+            changed: Arc::default(),
             members: Mutex::default(),
         }
     }
 
-    /// Ends at the next change of the rotation.
+    /// What is told when a stream becomes free.
+    pub(crate) fn room(&self) -> Arc<Notify> {
+        Arc::clone(&self.changed)
+    }
+
+    /// Ends at the next change of the rotation, or when a stream becomes free after all were taken.
     pub(crate) fn changed(&self) -> Notified<'_> {
         self.changed.notified()
     }
 
-    /// An endpoint for a call, one that it has not met before if there is one. Takes no lock.
+    /// A stream at an endpoint for a call, one that it has not met before if there is one. Takes no lock.
     pub(crate) fn pick(
         &self,
         tried: &[Address],
         hash: Option<u64>,
-    ) -> Result<(Arc<Endpoint>, Arc<Connection>), NoPick> {
+    ) -> Result<(Arc<Endpoint>, Stream), NoPick> {
         let rotation = self.rotation.load();
         let now = Instant::now();
         // A connection may have died since it was last looked at: then the next endpoint is picked.
         for _ in 0..=rotation.endpoints.len() {
             let Some(endpoint) = rotation.pick(tried, hash, now) else { break };
-            if let Some(connection) = endpoint.connection() {
-                return Ok((Arc::clone(endpoint), connection));
+            match endpoint.stream() {
+                Ok(stream) => return Ok((Arc::clone(endpoint), stream)),
+                Err(NoStream::Dead) => {}
+                Err(NoStream::Crowded) => return rotation.any_stream().ok_or(NoPick::Crowded),
             }
         }
         match rotation.endpoints.iter().any(|endpoint| endpoint.is_connected()) {
@@ -149,12 +158,12 @@ impl Pool {
         }
     }
 
-    /// An endpoint that the call has not met and that could take it now.
-    pub(crate) fn pick_other(&self, tried: &[Address]) -> Option<(Arc<Endpoint>, Arc<Connection>)> {
+    /// A stream at an endpoint that the call has not met and that could take it now.
+    pub(crate) fn pick_other(&self, tried: &[Address]) -> Option<(Arc<Endpoint>, Stream)> {
         let rotation = self.rotation.load();
         let args = PickArgs { endpoints: &rotation.endpoints, tried, hash: None, now: Instant::now() };
         let endpoint = rotation.endpoints.get(rotation.picker.pick(&args)?)?;
-        Some((Arc::clone(endpoint), endpoint.connection()?))
+        Some((Arc::clone(endpoint), endpoint.stream().ok()?))
     }
 
     /// Has endpoints probed because a call was sent, if the policy wants it.
@@ -298,6 +307,12 @@ impl Pool {
 }
 
 impl Rotation {
+    /// A stream anywhere, for want of one where the picker would have it.
+    fn any_stream(&self) -> Option<(Arc<Endpoint>, Stream)> {
+        let mut available = self.endpoints.iter().filter(|endpoint| endpoint.is_available());
+        available.find_map(|endpoint| Some((Arc::clone(endpoint), endpoint.stream().ok()?)))
+    }
+
     fn pick(&self, tried: &[Address], hash: Option<u64>, now: Instant) -> Option<&Arc<Endpoint>> {
         let endpoints = &self.endpoints;
         let pick = |tried| self.picker.pick(&PickArgs { endpoints, tried, hash, now });

@@ -12,7 +12,7 @@ use tonic_health::pb::{
 
 use crate::{
     connect::Connect,
-    connection::{Connection, Stream},
+    connection::Stream,
     direct::Direct,
     endpoint::{Endpoint, Probing},
     limits::{Limit, Permit},
@@ -50,11 +50,10 @@ impl Probes {
         let Some(endpoint) = rotation.endpoints.get(index) else { return };
         let Some(permit) = self.0.enter() else { return };
         let Some(probing) = endpoint.probe() else { return };
-        let Some(connection) = endpoint.connection().filter(|found| found.has_free_stream()) else { return };
+        let Ok(stream) = endpoint.stream() else { return };
         let question = Question {
             endpoint: Arc::clone(endpoint),
-            stream: connection.begin(),
-            connection,
+            stream,
             service: pool.settings.health_service.clone().unwrap_or_default(),
             _held: (permit, probing),
         };
@@ -70,7 +69,6 @@ impl Probes {
 /// One probe.
 struct Question {
     endpoint: Arc<Endpoint>,
-    connection: Arc<Connection>,
     stream: Stream,
     service: String,
     _held: (Permit, Probing),
@@ -80,7 +78,7 @@ impl Question {
     /// What the endpoint answers; nothing when it does not answer in time, or says that it does not serve.
     async fn ask(self, connector: &dyn Connect) -> Option<Probe> {
         let began = Instant::now();
-        let mut client = HealthClient::new(Direct::new(connector, &self.endpoint, &self.connection));
+        let mut client = HealthClient::new(Direct::new(connector, &self.endpoint, self.stream.connection()));
         let mut request = Request::new(HealthCheckRequest { service: self.service });
         request.set_timeout(PROBE_TIMEOUT);
         let answer = tokio::time::timeout(PROBE_TIMEOUT, client.check(request)).await.ok()?;

@@ -1,6 +1,12 @@
 //! Waiting until an endpoint can take a call, and saying why none could.
 
-use std::{pin::pin, sync::Arc};
+use std::{
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use tokio::time::Instant;
 use tonic::Status;
@@ -8,7 +14,7 @@ use tonic::Status;
 use crate::{
     address::Address,
     channel::Core,
-    connection::Connection,
+    connection::Stream,
     deadline::Deadline,
     endpoint::{ConnectionState, Endpoint, EndpointStatus},
     pool::NoPick,
@@ -37,7 +43,8 @@ pub(crate) async fn endpoint(
     wanted: Wanted<'_>,
     call: &mut CallRecord,
     attempt: &AttemptRecord,
-) -> Result<(Arc<Endpoint>, Arc<Connection>), Status> {
+) -> Result<(Arc<Endpoint>, Stream), Status> {
+    let is_crowded = AtomicBool::new(false);
     let pick = || match core.pool.pick(wanted.tried, wanted.hash) {
         Ok(picked) => Some(Ok(picked)),
         Err(NoPick::Full) => Some(Err(Status::resource_exhausted(format!(
@@ -45,6 +52,11 @@ pub(crate) async fn endpoint(
             core.name
         )))),
         Err(NoPick::NotReady) => None,
+        // Calls end sooner or later: that is waited for as long as the deadline allows.
+        Err(NoPick::Crowded) => {
+            is_crowded.store(true, Ordering::Relaxed);
+            None
+        }
     };
     if let Some(picked) = pick() {
         if picked.is_ok() {
@@ -55,7 +67,9 @@ pub(crate) async fn endpoint(
         return picked;
     }
     let has_endpoints = core.pool.has_endpoints();
-    let patience = Instant::now().checked_add(core.ready_wait).filter(|_| !wanted.wait_for_ready);
+    let patience = Instant::now()
+        .checked_add(core.ready_wait)
+        .filter(|_| !wanted.wait_for_ready && !is_crowded.load(Ordering::Relaxed));
     let limit = patience.into_iter().chain(wanted.deadline.head).min();
     let waiting = async {
         loop {

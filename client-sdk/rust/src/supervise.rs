@@ -16,15 +16,12 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     backoff::Backoff,
     connection::{ConnectError, Connection, Driver},
-    endpoint::{ConnectionState, Endpoint},
+    endpoint::{CONNECTIONS_MAX, ConnectionState, Endpoint},
     failure::describe,
     health_watch,
     pool::Pool,
     telemetry::{Connections, Disconnect},
 };
-
-/// The most connections to one endpoint (gRPC's proposal A105 caps them at 10).
-const CONNECTIONS_MAX: usize = 10;
 
 /// How often it is looked whether a further connection is still needed.
 const SPARE_CHECK_INTERVAL: Duration = Duration::from_secs(30);
@@ -93,7 +90,8 @@ impl Supervisor {
                 endpoint.set_state(ConnectionState::Connecting);
             }
             let timeout = pool.settings.connect_timeout;
-            Connection::open(&*pool.connector, endpoint.address().clone(), timeout).await
+            let room = pool.room();
+            Connection::open(&*pool.connector, endpoint.address().clone(), timeout, room).await
         }));
     }
 

@@ -180,3 +180,11 @@ async fn a_server_that_allows_no_stream_at_all_costs_a_call_its_deadline_and_no_
     assert_eq!((status.code(), server.requests()), (Code::DeadlineExceeded, 0));
     assert_eq!(in_flight(&channel), 0);
 }
+#[tokio::test]
+async fn calls_that_come_at_once_do_not_wait_behind_each_other_while_connections_can_be_added() {
+    let replica = narrow(2).await;
+    let channel = connect(builder(), &[replica.address]).await;
+    let calls: Vec<_> = (0..2 * CONNECTIONS_MAX).map(|_| spawn_check(&channel, "hang")).collect();
+    replica.seen.entered.acquire_many(calls.len() as u32).await.unwrap().forget();
+    calls.iter().for_each(tokio::task::JoinHandle::abort);
+}
