@@ -1,18 +1,18 @@
 //! One attempt of a call at one endpoint: what it holds, and what came of it.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{collections::VecDeque, future::Future, pin::pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode, response};
 use http_body::{Body as _, Frame};
 use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
+use hyper::{body::Incoming, client::conn::TrySendError};
 use tokio::time::Instant;
 use tonic::{Code, Status};
 
 use crate::{
     concurrency::Signal,
-    connection::{Connection, Stream},
+    connection::{Sent, Stream},
     ejection,
     endpoint::Endpoint,
     failure,
@@ -149,6 +149,20 @@ impl Attempt {
         }
     }
 
+    /// The request came to nothing before the head of a response.
+    fn not_answered(&mut self, mut error: TrySendError<Request<RequestBody>>) -> Failed {
+        let was_sent = error.take_message().is_none();
+        let error = error.into_error();
+        let is_unprocessed = failure::is_unprocessed(&error, !was_sent);
+        let status = failure::status(&error, self.endpoint.address());
+        if !is_unprocessed {
+            self.finish(status.code(), status.message());
+            return Failed::midway(status);
+        }
+        self.finish_unprocessed(status.message(), was_sent);
+        Failed { status, outcome: if was_sent { Outcome::Refused } else { Outcome::NeverSent } }
+    }
+
     /// The head of a response has come.
     fn answered(&mut self) {
         self.is_answered = true;
@@ -172,63 +186,55 @@ impl Drop for Attempt {
     }
 }
 
-/// Sends a request and waits for its response; with `is_whole`, for all of it if it is small.
-pub(crate) async fn send(
-    attempt: Attempt,
-    connection: Arc<Connection>,
-    request: Request<RequestBody>,
+/// Waits for the response to a request that was sent with the body of this number; with `is_whole`, for
+/// all of it if it is small.
+pub(crate) async fn outcome(
+    mut attempt: Attempt,
+    number: usize,
+    response: impl Future<Output = Sent>,
     timeout: Option<Instant>,
     is_whole: bool,
 ) -> Met {
-    let endpoint = Arc::clone(&attempt.endpoint);
-    let exchange = exchange(attempt, connection, request, is_whole);
-    let met = match timeout {
-        Some(timeout) => tokio::time::timeout_at(timeout, exchange).await.unwrap_or_else(|_| {
-            let text = format!("endpoint {}: no answer within the time of an attempt", endpoint.address());
-            Err(Failed { status: Status::deadline_exceeded(text), outcome: Outcome::TimedOut })
-        }),
-        None => exchange.await,
+    let received = {
+        // By reference: a future that is handed on by value has room for it twice.
+        let mut receiving = pin!(receive(&mut attempt, response, is_whole));
+        match timeout {
+            Some(timeout) => tokio::time::timeout_at(timeout, receiving.as_mut()).await.ok(),
+            None => Some(receiving.await),
+        }
     };
-    match met {
-        Ok(answer) => Met::Response(answer),
-        Err(failed) => Met::Failure(failed, endpoint),
+    match received {
+        Some(Ok(Received { response, read, code, pushback })) => {
+            Met::Response(Answer { response, read, attempt, number, code, pushback })
+        }
+        Some(Err(failed)) => Met::Failure(failed, Arc::clone(&attempt.endpoint)),
+        None => {
+            let endpoint = Arc::clone(&attempt.endpoint);
+            let text = format!("endpoint {}: no answer within the time of an attempt", endpoint.address());
+            let status = Status::deadline_exceeded(text);
+            Met::Failure(Failed { status, outcome: Outcome::TimedOut }, endpoint)
+        }
     }
 }
 
-async fn exchange(
-    mut attempt: Attempt,
-    connection: Arc<Connection>,
-    request: Request<RequestBody>,
-    is_whole: bool,
-) -> Result<Answer, Failed> {
-    let number = request.body().attempt();
-    match connection.send(request).await {
-        Ok(response) => {
-            attempt.answered();
-            receive(attempt, response, number, is_whole).await
-        }
-        Err(mut error) => {
-            let was_sent = error.take_message().is_none();
-            let error = error.into_error();
-            let is_unprocessed = failure::is_unprocessed(&error, !was_sent);
-            let status = failure::status(&error, attempt.endpoint.address());
-            if !is_unprocessed {
-                attempt.finish(status.code(), status.message());
-                return Err(Failed::midway(status));
-            }
-            attempt.finish_unprocessed(status.message(), was_sent);
-            let outcome = if was_sent { Outcome::Refused } else { Outcome::NeverSent };
-            Err(Failed { status, outcome })
-        }
-    }
+/// A response, as far as it was read.
+struct Received {
+    response: Response<Incoming>,
+    read: VecDeque<Frame<Bytes>>,
+    code: Option<Code>,
+    pushback: Pushback,
 }
 
 async fn receive(
-    mut attempt: Attempt,
-    response: Response<Incoming>,
-    number: usize,
+    attempt: &mut Attempt,
+    response: impl Future<Output = Sent>,
     is_whole: bool,
-) -> Result<Answer, Failed> {
+) -> Result<Received, Failed> {
+    let response = match response.await {
+        Ok(response) => response,
+        Err(error) => return Err(attempt.not_answered(error)),
+    };
+    attempt.answered();
     let (parts, mut incoming) = response.into_parts();
     let mut code = code_of(&parts.headers);
     if code.is_none() && !is_grpc(&parts) {
@@ -267,7 +273,7 @@ async fn receive(
             break;
         }
     }
-    Ok(Answer { response: Response::from_parts(parts, incoming), read, attempt, number, code, pushback })
+    Ok(Received { response: Response::from_parts(parts, incoming), read, code, pushback })
 }
 
 /// The code in `grpc-status`.

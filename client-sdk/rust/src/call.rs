@@ -245,7 +245,9 @@ impl<'a> Race<'a> {
         if let Some(delay) = self.plan.hedge_delay() {
             self.next = now.checked_add(delay).map(|at| (at, Kind::Hedge));
         }
-        Ok(attempt::send(attempt, connection, request, timeout, self.plan.is_whole))
+        let number = request.body().attempt();
+        let response = connection.send(request);
+        Ok(attempt::outcome(attempt, number, response, timeout, self.plan.is_whole))
     }
 
     fn request(&self, endpoint: &Endpoint, body: RequestBody) -> Result<Request<RequestBody>, Status> {

@@ -76,6 +76,9 @@ pub(crate) enum ConnectError {
     Timeout(Duration),
 }
 
+/// What became of a request.
+pub(crate) type Sent = Result<http::Response<Incoming>, TrySendError<Request<RequestBody>>>;
+
 /// One stream of a connection, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Stream(Arc<Connection>);
@@ -120,12 +123,9 @@ impl Connection {
         Stream(Arc::clone(self))
     }
 
-    /// Sends a request; the error holds it again if it was never written.
-    pub(crate) async fn send(
-        &self,
-        request: Request<RequestBody>,
-    ) -> Result<http::Response<Incoming>, TrySendError<Request<RequestBody>>> {
-        self.sender.clone().try_send_request(request).await
+    /// Sends a request, at once; the error holds it again if it was never written.
+    pub(crate) fn send(&self, request: Request<RequestBody>) -> impl Future<Output = Sent> + use<> {
+        self.sender.clone().try_send_request(request)
     }
 }
 
