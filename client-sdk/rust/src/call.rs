@@ -298,6 +298,9 @@ impl<'a> Race<'a> {
     /// Whether another attempt follows, or one that is running may still be answered.
     fn goes_on(&mut self, outcome: Outcome, is_last: bool) -> bool {
         let now = Instant::now();
+        // An attempt that only the channel wanted may meet a full replica; the one beside it goes on.
+        let is_shed = matches!(outcome, Outcome::Failed { code: Code::ResourceExhausted, .. })
+            && self.plan.hedges_when_late;
         if !self.outgoing.is_repeatable() {
             return false;
         }
@@ -309,7 +312,7 @@ impl<'a> Race<'a> {
                 }
                 self.next = Some((now.checked_add(wait).unwrap_or(now), Kind::Retry));
             }
-            Verdict::GiveUp(reason) => return !is_last && !reason.ends_call(),
+            Verdict::GiveUp(reason) => return !is_last && (is_shed || !reason.ends_call()),
         }
         true
     }

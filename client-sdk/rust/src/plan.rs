@@ -43,7 +43,8 @@ pub(crate) struct Plan {
     /// Bounds the whole call.
     pub(crate) timeout: Option<Duration>,
     pub(crate) attempts: AttemptPolicy,
-    hedges_when_late: bool,
+    /// Further attempts are the channel's own idea: nobody has configured them.
+    pub(crate) hedges_when_late: bool,
     latency: Latency,
 }
 

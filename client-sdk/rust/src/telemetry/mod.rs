@@ -178,7 +178,8 @@ pub(crate) fn is_generated(extensions: &Extensions) -> bool {
 }
 
 /// The code as the gRPC specification writes it.
-pub(crate) fn code_name(code: Code) -> &'static str {
+#[must_use]
+pub fn code_name(code: Code) -> &'static str {
     match code {
         Code::Ok => "OK",
         Code::Cancelled => "CANCELLED",

@@ -74,6 +74,16 @@ async fn a_replica_that_stops_answering_costs_an_idempotent_call_a_moment_and_no
 }
 
 #[tokio::test]
+async fn a_hedge_that_nobody_configured_and_that_meets_a_full_replica_does_not_end_the_call() {
+    let (channel, first, second) = hanging(idempotent().policy(InOrder), 40).await;
+    first.seen.always(Answer::After(DELAY * 10));
+    second.seen.always(Answer::Fail(Status::resource_exhausted("full")));
+    check(&channel, "").await.unwrap();
+    assert_eq!(first.seen.count(), 41);
+    assert!(second.seen.count() > 0);
+}
+
+#[tokio::test]
 async fn nothing_is_hedged_that_must_not_run_twice_or_may_not_be_sent_again() {
     let none = BudgetPolicy { percent: 0, min_per_second: 0, ..BudgetPolicy::default() };
     let builders = [
